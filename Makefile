@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Makefile - the whole build: one file, no recursion into folders. `make help` lists the targets.
+#
+#   SAN=1     ASan and UBSan, into build-san/ instead of build/
+#   CC=clang  another compiler; a change of compiler or flags rebuilds what it touches
+#   B=DIR     build into DIR
+#   V=1       show the commands
+#
+# A library is the .c files of a folder:            $(call library,NAME,FOLDER,LIBRARIES,PACKAGES)
+# A program is the .c files of a folder:            $(call program,NAME,FOLDER,LIBRARIES,PACKAGES)
+# LIBRARIES are names of libraries of this file, PACKAGES those of pkg-config; both are inherited
+# by whoever uses the library. Sources are found by wildcard: a new .c file needs no edit here.
+
+VERSION := 0.1.0
+# Of this version; it stands in the manuals that agents print.
+DATE := 2026-11-21
+SDK_SONAME := libholdfast-agent.so.0
+SDK_REAL := libholdfast-agent.so.$(VERSION)
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# ---- compiler and flags --------------------------------------------------------------------------
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+Q := $(if $(V),,@)
+
+# Which build: plain, sanitized, or for libFuzzer (used by `make fuzz` alone).
+VARIANT := $(if $(filter 1,$(FUZZ_BUILD)),fuzz,$(if $(filter 1,$(SAN)),san,plain))
+B := $(if $(filter plain,$(VARIANT)),build,build-$(VARIANT))
+
+# The result of a command, run once and only when something needs it: on a machine without compiler
+# or pkg-config, `make check` must first get as far as installing them.
+once = $(if $(filter undefined,$(origin $(1))),$(eval $(1) := $(shell $(2))))$($(1))
+
+pkg_check = $(if $(findstring MISSING,$(1)),$(error pkg-config does not know "$(2)"; run "make deps"),$(1))
+pkg_cflags = $(foreach p,$(1),$(call pkg_check,$(call once,PKG_CFLAGS_$p,$(PKG_CONFIG) --cflags $p || echo MISSING),$p))
+pkg_libs = $(foreach p,$(1),$(call pkg_check,$(call once,PKG_LIBS_$p,$(PKG_CONFIG) --libs $p || echo MISSING),$p))
+
+# Hardening that not every compiler or machine has.
+cc_has = $(call once,CC_HAS$(1),echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>&1 >/dev/null | grep -q . || echo $(1))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+HARDENING = -fstack-protector-strong $(call cc_has,-fstack-clash-protection) $(call cc_has,-fcf-protection)
+
+comma := ,
+ifeq ($(VARIANT),plain)
+CFLAGS ?= -O2 -g
+VARIANT_CFLAGS = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(HARDENING) -ffile-prefix-map=$(CURDIR)=.
+VARIANT_LDFLAGS :=
+NO_UNDEFINED := -Wl,-z,defs
+else
+CFLAGS ?= -O1 -g
+SANITIZERS := $(if $(filter fuzz,$(VARIANT)),fuzzer-no-link$(comma),)address,undefined
+VARIANT_CFLAGS = -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANT_LDFLAGS = -fsanitize=$(SANITIZERS)
+# The sanitizers' own symbols come from the program, not from a shared library.
+NO_UNDEFINED :=
+endif
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_DATE='"$(DATE)"' -I. $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(VARIANT_CFLAGS)
+ALL_LDFLAGS = $(VARIANT_LDFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# ---- rules for libraries and programs ------------------------------------------------------------
+
+objects_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)/*.c))
+# A library, and the libraries and packages that it needs in turn.
+with_libraries = $(sort $(foreach l,$(1),$l $(call with_libraries,$(LIBRARIES_$l))))
+with_packages = $(sort $(foreach l,$(call with_libraries,$(1)),$(PACKAGES_$l)))
+archives_of = $(patsubst %,$(B)/lib/lib%.a,$(call with_libraries,$(1)))
+
+define library
+ALL_LIBRARIES += $(1)
+LIBRARIES_$(1) := $(3)
+PACKAGES_$(1) := $(4)
+FOLDER_PACKAGES_$(2) := $(4)
+OBJECTS += $(call objects_of,$(2))
+$(B)/lib/lib$(1).a: $(call objects_of,$(2)) $(B)/.sources
+endef
+
+# Words of a program's link line beside its own folder: a library by name, an object by its
+# source file, a package as pkg:NAME.
+link_inputs = $(patsubst %.c,$(B)/obj/%.o,$(filter %.c,$(1))) $(call archives_of,$(filter-out %.c pkg:%,$(1)))
+link_packages = $(sort $(patsubst pkg:%,%,$(filter pkg:%,$(1))) $(call with_packages,$(filter-out %.c pkg:%,$(1))))
+# The SDK comes before base, of which it holds a part under the same public names.
+link = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) $(filter $(SDK_STATIC),$^) \
+	-Wl,--start-group $(filter-out $(SDK_STATIC),$(filter %.a,$^)) -Wl,--end-group \
+	$(call pkg_libs,$(1))
+
+# A folder that is still empty makes no program.
+define program
+ifneq ($(call objects_of,$(2)),)
+ALL_PROGRAMS += $(1)
+FOLDER_PACKAGES_$(2) := $(4)
+OBJECTS += $(call objects_of,$(2))
+$(B)/bin/$(1): $(call objects_of,$(2)) $(call archives_of,$(3)) $(B)/.sources
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$$(call link,$(sort $(4) $(call with_packages,$(3))))
+endif
+endef
+
+# ---- what there is to build ----------------------------------------------------------------------
+
+$(eval $(call library,base,base,,))
+$(eval $(call library,host,host,base,libuv))
+$(eval $(call library,sdk,fence-agents/sdk,host base,jansson))
+$(eval $(call library,fencer,fence-agents/fencer,host base,jansson libuv libxml-2.0))
+
+# The SDK as the outside sees it (see below): one archive that needs no other.
+PACKAGES_holdfast-agent := jansson
+
+$(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI OpenIPMIposix OpenIPMIutils))
+$(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
+$(eval $(call program,holdfast,cli,fencer host base,jansson libuv))
+
+AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
+
+# These folders also go into the shared SDK library.
+$(B)/obj/base/%.o $(B)/obj/host/%.o $(B)/obj/fence-agents/sdk/%.o: private PIC := -fPIC
+
+# ---- the SDK library -----------------------------------------------------------------------------
+#
+# libholdfast-agent is the SDK and what it uses of base and host, linked into one object whose
+# only global names are those of the version script, so that it clashes with no name of an agent's
+# author and can change inside.
+
+SDK_MAP := fence-agents/sdk/holdfast-agent.map
+SDK_OBJECT := $(B)/obj/holdfast-agent.o
+SDK_STATIC := $(B)/lib/libholdfast-agent.a
+SDK_SHARED := $(B)/lib/$(SDK_SONAME)
+
+$(SDK_OBJECT): $(call objects_of,fence-agents/sdk) $(call archives_of,host base) $(SDK_MAP) $(B)/.sources
+	@echo "  LD    $@"
+	$(Q)sed -n 's/^[[:space:]]*\([a-z_0-9]*\);$$/\1/p' $(SDK_MAP) >$@.names
+	$(Q)ld -r -o $@.all $$(sed 's/^/-u /' $@.names) $(filter %.o,$^) --start-group $(filter %.a,$^) --end-group
+	$(Q)objcopy --keep-global-symbols=$@.names $@.all $@
+	$(Q)rm -f $@.all
+
+$(SDK_STATIC): $(SDK_OBJECT)
+
+$(SDK_SHARED): $(SDK_OBJECT) $(SDK_MAP)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(NO_UNDEFINED) -shared -Wl,-soname,$(SDK_SONAME) \
+		-Wl,--version-script=$(SDK_MAP) -o $@ $(SDK_OBJECT) $(call pkg_libs,jansson)
+
+# ---- objects and archives ------------------------------------------------------------------------
+
+$(B)/obj/%.o: %.c $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(FOLDER_PACKAGES_$(patsubst %/,%,$(dir $<)))) \
+		$(ALL_CFLAGS) $(or $(PIC),-fPIE) -MMD -MP -c -o $@ $<
+
+$(B)/lib/%.a:
+	@mkdir -p $(@D)
+	@echo "  AR    $@"
+	$(Q)rm -f $@
+	$(Q)ar rcD $@ $(filter %.o,$^)
+	$(Q)ranlib -D $@
+
+# Two stamps, rewritten only when their content changes: the compiler with its flags, on which
+# every object hangs, and the list of sources, so that a file that goes away leaves its archive.
+$(B)/.flags: FORCE
+	@mkdir -p $(@D)
+	@{ $(CC) --version; echo '$(subst ','\'',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))'; } >$@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm -f $@.$$$$; else mv $@.$$$$ $@; fi
+
+$(B)/.sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(sort $(OBJECTS)) >$@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm -f $@.$$$$; else mv $@.$$$$ $@; fi
+
+FORCE:
+
+# ---- manual pages --------------------------------------------------------------------------------
+#
+# An agent's manual is made by the agent itself, from its option table.
+
+AGENT_PAGES := $(AGENTS:%=$(B)/man/%.8)
+WRITTEN_PAGES := $(wildcard docs/man/*.[1-8])
+
+$(B)/man/%.8: $(B)/bin/%
+	@mkdir -p $(@D)
+	@echo "  MAN   $@"
+	$(Q)$< -o manpage </dev/null >$@
+
+# ---- tests ---------------------------------------------------------------------------------------
+#
+# A test program says in its first comment what it links: "LINK: base sdk pkg:jansson
+# tests/unit/helper.c"; without that line it links base.
+
+linked_by = $(or $(shell sed -n '1,20s,^[ /*]*LINK: *,,p' $(1)),base)
+
+define test_program
+TEST_PROGRAMS += $(B)/tests/$(notdir $(1:.c=))
+OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1))
+$(B)/tests/$(notdir $(1:.c=)): $(patsubst %.c,$(B)/obj/%.o,$(1)) $(call link_inputs,$(2))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$$(call link,$(3) $(call link_packages,$(2)))
+endef
+
+UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
+# Device simulators and the like, for the bats suites.
+HELPER_SOURCES := $(wildcard tests/agents/*.c)
+FOLDER_PACKAGES_tests/unit := cmocka jansson libuv
+FOLDER_PACKAGES_tests/agents := jansson libuv
+
+$(foreach t,$(UNIT_SOURCES),$(eval $(call test_program,$t,$(call linked_by,$t),cmocka)))
+$(foreach t,$(HELPER_SOURCES),$(eval $(call test_program,$t,$(call linked_by,$t),)))
+
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/%)
+SUITES := $(wildcard tests/cli/*.bats tests/agents/*.bats)
+# The sanitizers add symbols of their own: layers are checked in the plain build.
+LAYERING := $(if $(filter plain,$(VARIANT)),tests/lint/layering tests/lint/layering.bats)
+
+# The targets below install what they need before anything is compiled, hence a second make.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+PREPARED := demo check lint fuzz bench
+
+.PHONY: all deps $(PREPARED) $(PREPARED:%=run-%) install uninstall format clean help FORCE
+
+$(PREPARED): deps
+	+@$(MAKE) --no-print-directory $(JOBS) run-$@
+
+deps:
+	@tests/deps.sh
+
+all: $(ALL_PROGRAMS:%=$(B)/bin/%) $(SDK_STATIC) $(SDK_SHARED) $(AGENT_PAGES)
+
+run-demo: all
+	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/demo/demo.sh
+
+run-check: all $(TEST_PROGRAMS)
+	@CC='$(CC)' tests/run $(B) $(LAYERING) $(UNIT_TESTS) $(SUITES)
+
+run-bench: all
+	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/bench/run
+
+run-lint: all $(TEST_PROGRAMS)
+	@CC='$(CC)' LINT_FLAGS='-std=gnu11 $(subst ','\'',$(ALL_CPPFLAGS)) $(call pkg_cflags,$(sort $(foreach l,$(ALL_LIBRARIES),$(PACKAGES_$l))))' \
+		tests/lint/run $(B)
+
+# ---- fuzzing -------------------------------------------------------------------------------------
+#
+# Everything once more, by clang, into build-fuzz/. A fuzz program names what it links in the
+# same way as a test: "LINK: base fencer".
+
+FUZZ_SECONDS ?= 20
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.c=build-fuzz/fuzz/%)
+
+ifeq ($(VARIANT),fuzz)
+define fuzz_program
+OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1))
+$(B)/fuzz/$(notdir $(1:.c=)): $(patsubst %.c,$(B)/obj/%.o,$(1)) $(call link_inputs,$(2))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$(Q)$$(call link,$(call link_packages,$(2))) -fsanitize=fuzzer
+endef
+FOLDER_PACKAGES_tests/fuzz := jansson libuv
+$(foreach t,$(FUZZ_SOURCES),$(eval $(call fuzz_program,$t,$(call linked_by,$t))))
+endif
+
+run-fuzz:
+	+@$(MAKE) --no-print-directory FUZZ_BUILD=1 SAN= CC=clang $(FUZZ_PROGRAMS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run build-fuzz $(FUZZ_PROGRAMS)
+
+# ---- install -------------------------------------------------------------------------------------
+
+PC_FILE := $(B)/holdfast-agent.pc
+COMPLETION := cli/completion.bash
+INSTALL := install -D
+
+$(PC_FILE): fence-agents/sdk/holdfast-agent.pc.in FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' $< >$@
+
+INSTALLED_PAGES = $(AGENT_PAGES) $(WRITTEN_PAGES)
+
+install: all $(PC_FILE)
+	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%)
+	$(INSTALL) -t $(DESTDIR)$(BINDIR) $(filter-out $(AGENTS:%=$(B)/bin/%),$(ALL_PROGRAMS:%=$(B)/bin/%))
+	$(INSTALL) -m 644 -t $(DESTDIR)$(LIBDIR) $(SDK_STATIC)
+	$(INSTALL) -m 644 $(SDK_SHARED) $(DESTDIR)$(LIBDIR)/$(SDK_REAL)
+	ln -sf $(SDK_REAL) $(DESTDIR)$(LIBDIR)/$(SDK_SONAME)
+	ln -sf $(SDK_SONAME) $(DESTDIR)$(LIBDIR)/libholdfast-agent.so
+	$(INSTALL) -m 644 fence-agents/sdk/agent.h -t $(DESTDIR)$(INCLUDEDIR)/holdfast
+	$(INSTALL) -m 644 base/rc.h base/power.h -t $(DESTDIR)$(INCLUDEDIR)/holdfast/base
+	$(INSTALL) -m 644 $(PC_FILE) -t $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(foreach p,$(INSTALLED_PAGES),$(INSTALL) -m 644 $p -t $(DESTDIR)$(DATADIR)/man/man$(patsubst .%,%,$(suffix $p)) &&) :
+	$(INSTALL) -m 644 $(COMPLETION) $(DESTDIR)$(DATADIR)/bash-completion/completions/holdfast
+	$(INSTALL) -m 644 LICENSES/*.txt -t $(DESTDIR)$(DATADIR)/doc/holdfast
+
+uninstall:
+	rm -f $(AGENTS:%=$(DESTDIR)$(SBINDIR)/%)
+	rm -f $(patsubst %,$(DESTDIR)$(BINDIR)/%,$(filter-out $(AGENTS),$(ALL_PROGRAMS)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libholdfast-agent.a $(SDK_REAL) $(SDK_SONAME) libholdfast-agent.so pkgconfig/holdfast-agent.pc)
+	rm -f $(foreach p,$(INSTALLED_PAGES),$(DESTDIR)$(DATADIR)/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p))
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/holdfast
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/holdfast $(DESTDIR)$(DATADIR)/doc/holdfast
+
+format:
+	find . -path './build*' -prune -o -name '*.[ch]' -print | xargs clang-format -i
+
+clean:
+	rm -rf build build-san build-fuzz
+
+help:
+	@echo 'make [all]          programs into build/bin, the SDK library into build/lib, manuals into build/man'
+	@echo 'make demo           a simulated BMC fenced and proven, step by step'
+	@echo 'make check          unit tests, command line and agent suites, layering'
+	@echo 'make check SAN=1    the same under ASan and UBSan, in build-san'
+	@echo 'make lint           clang-format, clang-tidy, cppcheck, shellcheck, layering'
+	@echo 'make fuzz           every fuzz program for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds'
+	@echo 'make bench          measurements against the agents of the distribution'
+	@echo 'make install        to PREFIX ($(PREFIX)) under DESTDIR; make uninstall takes it away'
+	@echo 'make deps           install the Debian packages of packages.txt (demo, check, lint, fuzz,'
+	@echo '                    bench do so by themselves); without root it prints the command'
+	@echo 'make format         clang-format on every C file'
+	@echo 'make clean          remove build, build-san, build-fuzz'
+	@echo 'CC=clang, SAN=1, V=1 (show commands), CFLAGS, LDFLAGS work with all of them'
+
+-include $(OBJECTS:.o=.d)
