@@ -221,11 +221,6 @@ static void child_fed(uv_write_t *write, int status)
 	child_input_close(child);
 }
 
-pid_t child_pid(const struct child *child)
-{
-	return child->process.pid;
-}
-
 void child_kill(struct child *child, int hard)
 {
 	if (child->process.pid > 0)

@@ -69,9 +69,6 @@ void child_host_end(struct child_host *host);
 struct child *child_start(struct child_host *host, const struct child_spec *spec, child_done done,
 			  void *arg, struct err *err);
 
-/* Its process number, which is that of its group and session too. */
-pid_t child_pid(const struct child *child);
-
 /* Signal the whole process group: SIGTERM, or with hard SIGKILL. */
 void child_kill(struct child *child, int hard);
 

@@ -34,6 +34,7 @@ struct fencer_leg_report {
 	int off_proven;
 	int on_proven;
 	int native;	   /* answered with an agent-result object */
+	int stopped;	   /* RC_CANCELLED because we ended it, not because its agent said so */
 	unsigned attempts; /* agent runs, retries and verification included */
 	int64_t elapsed_ms;
 	char *message; /* "" when all is well; never a secret */

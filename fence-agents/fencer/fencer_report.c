@@ -186,6 +186,7 @@ static int leg_fill(struct fencer_leg_report *leg, const struct fencer_request *
 	leg->off_proven = r.off_proven;
 	leg->on_proven = r.on_proven;
 	leg->native = r.native;
+	leg->stopped = r.why == FENCER_WHY_STOPPED || r.why == FENCER_WHY_CANCELLED;
 	leg->attempts = r.attempts;
 	leg->elapsed_ms = r.elapsed_ms;
 	words_mask(device, words);
@@ -210,7 +211,7 @@ static int leg_fill(struct fencer_leg_report *leg, const struct fencer_request *
 
 static int leg_tells(const struct fencer_leg_report *leg)
 {
-	return leg->ran && leg->rc != 0 && leg->rc != RC_CANCELLED;
+	return leg->ran && leg->rc != 0 && !leg->stopped;
 }
 
 /* Every level's causes, in order. */

@@ -77,8 +77,10 @@ enum fence_opt_type {
 
 enum fence_opt_flags {
 	FENCE_OPT_REQUIRED = 1 << 0, /* must be given, whatever the action (metadata excepted) */
-	FENCE_OPT_SECRET = 1 << 1,   /* never shown; wiped at the end */
-	FENCE_OPT_UNIQUE = 1 << 2,   /* two devices never share the value */
+	/* Never shown; wiped at the end. Filled from the options NAME_file and NAME_script too,
+	 * where the table has them. */
+	FENCE_OPT_SECRET = 1 << 1,
+	FENCE_OPT_UNIQUE = 1 << 2, /* two devices never share the value */
 };
 
 /* One option: stdin key, long option, metadata parameter and manual entry at once. In names `-`

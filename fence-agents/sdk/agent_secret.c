@@ -2,8 +2,11 @@
  *
  * agent_secret.c - passwords from files and programs, and the care taken of them.
  *
+ * An option X that is a secret is also filled from X_file and X_script where the agent has options
+ * of these names; password has them always.
+ *
  * A secret lives in option values only, which agent_options_free() wipes. Core dumps are off and
- * the process is closed to debuggers of the same user. The program named by password_script gets
+ * the process is closed to debuggers of the same user. The program named by an X_script gets
  * no arguments, no stdin, and ends with its process group when login_timeout is over.
  */
 #include <errno.h>
@@ -35,58 +38,58 @@ void agent_process_harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* The first line of what was read becomes the password. */
-static int password_take(struct fence_ctx *ctx, char *text, size_t length, const char *source)
+/* The first line of what was read becomes the secret. `source` is the option that named it. */
+static int secret_take(struct fence_ctx *ctx, struct agent_value *secret, char *text, size_t length,
+		       const char *source)
 {
-	int rc;
-
 	text[length] = '\0';
 	if (strlen(text) != length)
 		return err_set(&ctx->err, RC_CONFIG, NULL, "%s gave a NUL byte", source);
 	text[strcspn(text, "\r\n")] = '\0';
 	if (!*text)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s gave no password", source);
-	rc = agent_value_set(ctx, agent_value_find(ctx, "password"), text);
-	return rc;
+		return err_set(&ctx->err, RC_CONFIG, NULL, "%s gave an empty %s", source,
+			       secret->option.name);
+	return agent_value_set(ctx, secret, text);
 }
 
 /* Others must not be able to read the file, nor to have written it. */
-static int file_is_private(struct fence_ctx *ctx, int fd, const char *path)
+static int file_is_private(struct fence_ctx *ctx, int fd, const char *source, const char *path)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "password_file=%s: %s", path,
+		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
 			       strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(&ctx->err, RC_CONFIG, NULL, "password_file=%s is not a regular file",
+		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s is not a regular file", source,
 			       path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return err_set(&ctx->err, RC_CONFIG, "chown root it",
-			       "password_file=%s belongs to another user (uid %u)", path,
+			       "%s=%s belongs to another user (uid %u)", source, path,
 			       (unsigned)st.st_uid);
 	if (st.st_mode & 077)
 		return err_set(&ctx->err, RC_CONFIG, "chmod 600 it",
-			       "password_file=%s is open to others (mode %04o)", path,
+			       "%s=%s is open to others (mode %04o)", source, path,
 			       (unsigned)(st.st_mode & 07777));
 	return 0;
 }
 
-static int password_from_file(struct fence_ctx *ctx, const char *path)
+static int secret_from_file(struct fence_ctx *ctx, struct agent_value *secret, const char *source,
+			    const char *path)
 {
 	char text[AGENT_SECRET_MAX_BYTES + 1];
 	ssize_t length;
 	int rc, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "password_file=%s: %s", path,
+		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
 			       strerror(errno));
-	rc = file_is_private(ctx, fd, path);
+	rc = file_is_private(ctx, fd, source, path);
 	if (rc == 0) {
 		length = read(fd, text, AGENT_SECRET_MAX_BYTES);
-		rc = length < 0 ? err_set(&ctx->err, RC_CONFIG, NULL, "password_file=%s: %s", path,
+		rc = length < 0 ? err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
 					  strerror(errno))
-				: password_take(ctx, text, (size_t)length, "password_file");
+				: secret_take(ctx, secret, text, (size_t)length, source);
 		fence_wipe(text, sizeof text);
 	}
 	close(fd);
@@ -156,7 +159,8 @@ static int script_reap(struct fence_ctx *ctx, pid_t pid)
 	return status;
 }
 
-static int password_from_script(struct fence_ctx *ctx, const char *path)
+static int secret_from_script(struct fence_ctx *ctx, struct agent_value *secret, const char *source,
+			      const char *path)
 {
 	char text[AGENT_SECRET_MAX_BYTES + 1];
 	int pipes[2], spawned, status, saved_errno, rc;
@@ -165,13 +169,13 @@ static int password_from_script(struct fence_ctx *ctx, const char *path)
 
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return err_set(&ctx->err, RC_INTERNAL, NULL, "pipe: %s", strerror(errno));
-	agent_step_begin(ctx, "running password_script", "login_timeout");
+	agent_step_begin(ctx, "running the program for a secret", "login_timeout");
 	spawned = script_spawn(path, pipes[1], &pid);
 	close(pipes[1]);
 	if (spawned != 0) {
 		close(pipes[0]);
-		return err_set(&ctx->err, RC_CONFIG, "is it executable?", "password_script=%s: %s",
-			       path, strerror(spawned));
+		return err_set(&ctx->err, RC_CONFIG, "is it executable?", "%s=%s: %s", source, path,
+			       strerror(spawned));
 	}
 	length = read_until(ctx, pipes[0], text, AGENT_SECRET_MAX_BYTES);
 	saved_errno = errno;
@@ -180,31 +184,50 @@ static int password_from_script(struct fence_ctx *ctx, const char *path)
 	close(pipes[0]);
 	status = script_reap(ctx, pid);
 	if (length < 0)
-		rc = err_set(&ctx->err, RC_CONFIG, NULL, "password_script=%s: %s", path,
+		rc = err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
 			     strerror(saved_errno));
 	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		rc = err_set(&ctx->err, RC_CONFIG, "run it by hand to see why",
-			     "password_script=%s failed (%s %d)", path,
+			     "%s=%s failed (%s %d)", source, path,
 			     WIFEXITED(status) ? "exit status" : "signal",
 			     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	else
-		rc = password_take(ctx, text, (size_t)length, "password_script");
+		rc = secret_take(ctx, secret, text, (size_t)length, source);
 	fence_wipe(text, sizeof text);
 	return rc;
 }
 
-/* password_script beats password_file beats password. */
+/* The text of option NAME_SUFFIX; NULL when the agent has none or it is empty. *source is its name. */
+static const char *source_find(const struct fence_ctx *ctx, const struct agent_value *secret,
+			       const char *suffix, const char **source)
+{
+	const struct agent_value *value;
+	char name[64];
+
+	snprintf(name, sizeof name, "%s_%s", secret->option.name, suffix);
+	value = agent_value_find(ctx, name);
+	if (!value || !value->text || !*value->text)
+		return NULL;
+	*source = value->option.name;
+	return value->text;
+}
+
+/* X_script beats X_file beats X. */
 int agent_secrets_load(struct fence_ctx *ctx)
 {
-	const char *script, *file;
+	for (size_t i = 0; i < ctx->values_count; i++) {
+		struct agent_value *secret = &ctx->values[i];
+		const char *source, *path;
+		int rc = 0;
 
-	if (!agent_value_find(ctx, "password_file"))
-		return 0;
-	script = fence_opt(ctx, "password_script");
-	file = fence_opt(ctx, "password_file");
-	if (script && *script)
-		return password_from_script(ctx, script);
-	if (file && *file)
-		return password_from_file(ctx, file);
+		if (!(secret->option.flags & FENCE_OPT_SECRET))
+			continue;
+		if ((path = source_find(ctx, secret, "script", &source)))
+			rc = secret_from_script(ctx, secret, source, path);
+		else if ((path = source_find(ctx, secret, "file", &source)))
+			rc = secret_from_file(ctx, secret, source, path);
+		if (rc)
+			return rc;
+	}
 	return 0;
 }

@@ -118,7 +118,8 @@ static void before_complete(struct power_core *core, struct power_act *act, mono
 {
 	switch (core->config.op) {
 	case POWER_OP_STATUS:
-		core->proof = PROOF_PROVEN;
+		if (power_core_state(core) != POWER_UNKNOWN)
+			core->proof = PROOF_PROVEN;
 		act_done(core, act, RC_OK);
 		return;
 	case POWER_OP_ON:

@@ -4,6 +4,9 @@
 # sdk.bats - what every agent does alike, shown with fence_testing: actions, exit codes, input,
 # proof, deadlines, causes, secrets, documents.
 
+# stderr is set by run --separate-stderr.
+# shellcheck disable=SC2154
+
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -371,6 +374,7 @@ plug_state() { awk -v n="$1" '$1 == n { print $2 }' "$store"; }
 	local upper=$dir/upper work=$dir/work
 	mkdir "$upper" "$work"
 	# Pacemaker knows agents in one folder only; ours lie over it, in a namespace of our own.
+	# shellcheck disable=SC2016
 	run --separate-stderr unshare -m bash -ec '
 		mount -t tmpfs none "$2"
 		mkdir "$2/upper" "$2/work"

@@ -189,6 +189,14 @@ static void test_status_of_two_is_partial(void **state)
 	expect(&run, POWER_OP_STATUS, 2, "0 read 0 off\n0 read 1 on\n0 ok partial proven\n");
 }
 
+static void test_status_unknown_proves_nothing(void **state)
+{
+	struct run run = run_new(POWER_UNKNOWN, POWER_ON);
+
+	(void)state;
+	expect(&run, POWER_OP_STATUS, 1, "0 read 0 unknown\n0 ok unknown none\n");
+}
+
 static void test_off_reads_back(void **state)
 {
 	struct run run = run_new(POWER_ON, POWER_ON);
@@ -526,6 +534,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status_reads_once),
 		cmocka_unit_test(test_status_of_two_is_partial),
+		cmocka_unit_test(test_status_unknown_proves_nothing),
 		cmocka_unit_test(test_off_reads_back),
 		cmocka_unit_test(test_off_commands_a_plug_that_is_off),
 		cmocka_unit_test(test_lying_device_is_never_off),
