@@ -120,15 +120,31 @@ $(eval $(call library,base,base,,))
 $(eval $(call library,host,host,base,libuv))
 $(eval $(call library,sdk,fence-agents/sdk,host base,jansson))
 $(eval $(call library,fencer,fence-agents/fencer,host base,jansson libuv libxml-2.0))
+$(eval $(call library,kit,fence-agents/kit,fencer snmpdev host base,jansson libuv libxml-2.0))
+$(eval $(call library,meatware,fence-agents/meatware/requests,host base,))
+$(eval $(call library,snmpdev,fence-agents/snmp,base,))
 
 # The SDK as the outside sees it (see below): one archive that needs no other.
 PACKAGES_holdfast-agent := jansson
 
 $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI OpenIPMIposix OpenIPMIutils))
+$(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
+$(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
-$(eval $(call program,holdfast,cli,fencer host base,jansson libuv))
+$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware host base,jansson libuv))
 
 AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
+
+# Other names of an agent, each with its own metadata and manual.
+PDU_LINKS := fence_ups fence_blade fence_ifmib
+AGENT_LINKS := $(if $(filter fence_pdu,$(AGENTS)),$(PDU_LINKS))
+DEVICES := $(wildcard fence-agents/devices/*.conf)
+
+$(AGENT_LINKS:%=$(B)/bin/%): $(B)/bin/fence_pdu
+	$(Q)ln -sf $(<F) $@
+
+# The skeletons that `holdfast agent new` writes are compiled in, by the assembler.
+$(B)/obj/fence-agents/kit/skeleton.o: $(wildcard fence-agents/kit/templates/*)
 
 # These folders also go into the shared SDK library.
 $(B)/obj/base/%.o $(B)/obj/host/%.o $(B)/obj/fence-agents/sdk/%.o: private PIC := -fPIC
@@ -191,7 +207,7 @@ FORCE:
 #
 # An agent's manual is made by the agent itself, from its option table.
 
-AGENT_PAGES := $(AGENTS:%=$(B)/man/%.8)
+AGENT_PAGES := $(patsubst %,$(B)/man/%.8,$(AGENTS) $(AGENT_LINKS))
 WRITTEN_PAGES := $(wildcard docs/man/*.[1-8])
 
 $(B)/man/%.8: $(B)/bin/%
@@ -241,7 +257,7 @@ $(PREPARED): deps
 deps:
 	@tests/deps.sh
 
-all: $(ALL_PROGRAMS:%=$(B)/bin/%) $(SDK_STATIC) $(SDK_SHARED) $(AGENT_PAGES)
+all: $(patsubst %,$(B)/bin/%,$(ALL_PROGRAMS) $(AGENT_LINKS)) $(SDK_STATIC) $(SDK_SHARED) $(AGENT_PAGES)
 
 run-demo: all
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/demo/demo.sh
@@ -296,6 +312,8 @@ INSTALLED_PAGES = $(AGENT_PAGES) $(WRITTEN_PAGES)
 
 install: all $(PC_FILE)
 	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%)
+	$(foreach l,$(AGENT_LINKS),ln -sf fence_pdu $(DESTDIR)$(SBINDIR)/$l &&) :
+	$(INSTALL) -m 644 -t $(DESTDIR)$(DATADIR)/holdfast/devices $(DEVICES)
 	$(INSTALL) -t $(DESTDIR)$(BINDIR) $(filter-out $(AGENTS:%=$(B)/bin/%),$(ALL_PROGRAMS:%=$(B)/bin/%))
 	$(INSTALL) -m 644 -t $(DESTDIR)$(LIBDIR) $(SDK_STATIC)
 	$(INSTALL) -m 644 $(SDK_SHARED) $(DESTDIR)$(LIBDIR)/$(SDK_REAL)
@@ -309,7 +327,8 @@ install: all $(PC_FILE)
 	$(INSTALL) -m 644 LICENSES/*.txt -t $(DESTDIR)$(DATADIR)/doc/holdfast
 
 uninstall:
-	rm -f $(AGENTS:%=$(DESTDIR)$(SBINDIR)/%)
+	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(AGENTS) $(AGENT_LINKS))
+	rm -rf $(DESTDIR)$(DATADIR)/holdfast
 	rm -f $(patsubst %,$(DESTDIR)$(BINDIR)/%,$(filter-out $(AGENTS),$(ALL_PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libholdfast-agent.a $(SDK_REAL) $(SDK_SONAME) libholdfast-agent.so pkgconfig/holdfast-agent.pc)
 	rm -f $(foreach p,$(INSTALLED_PAGES),$(DESTDIR)$(DATADIR)/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p))
