@@ -265,7 +265,7 @@ run-demo: all
 run-check: all $(TEST_PROGRAMS)
 	@CC='$(CC)' tests/run $(B) $(LAYERING) $(UNIT_TESTS) $(SUITES)
 
-run-bench: all
+run-bench: all $(B)/tests/snmp_device
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/bench/run
 
 run-lint: all $(TEST_PROGRAMS)
