@@ -486,9 +486,10 @@ void behaviour_set(struct behaviour *b, const netsnmp_variable_list *var, int64_
 	char *text = NULL;
 
 	if (rule->is_csv) {
-		text = strndup((const char *)var->val.string, var->val_len);
+		text = calloc(1, var->val_len + 1);
 		if (!text)
 			die("out of memory");
+		memcpy(text, var->val.string, var->val_len);
 	}
 	if (b->log) {
 		fprintf(b->log, "%s set %s ", b->device, oid_text(var->name, var->name_length));
