@@ -29,6 +29,7 @@ static const char NEXT_PRIVLVL[] = "lower privlvl=, or raise the user's privileg
 static const char NEXT_AGAIN[] = "try again; when it persists, restart the BMC";
 static const char NEXT_SILENT[] =
 	"try again; when it persists, try another cipher= (auth= with IPMI 1.5)";
+static const char NEXT_CANNOT[] = "see what the BMC supports, or use another action or device";
 static const char NEXT_SLOTS[] = "wait until old sessions expire, or close them at the BMC";
 
 static const struct login_row {
@@ -55,7 +56,7 @@ static const struct login_row {
 	ROW(ANY, OS, EACCES, ANY, UNREACHABLE, "a firewall forbids the packets", NEXT_REACH),
 	ROW(ANY, OS, EPERM, ANY, UNREACHABLE, "a firewall of this machine forbids the packets",
 	    NEXT_REACH),
-	ROW(ANY, OS, ENOMEM, ANY, INTERNAL, "out of memory", NULL),
+	ROW(ANY, OS, ENOMEM, ANY, INTERNAL, "out of memory", "free some memory"),
 	ROW(STAGE(NONE), OS, ANY, ANY, UNREACHABLE, "cannot send (system error {errno})",
 	    NEXT_REACH),
 	ROW(ANY, OS, ANY, ANY, PROTOCOL, "the login broke off (library error {errno})", NEXT_AGAIN),
@@ -162,19 +163,20 @@ static const struct command_row {
 	struct ipmi_cause cause;
 } command_rows[] = {
 	{ 0xc0, { RC_BUSY, "the BMC is busy", NEXT_AGAIN } },
-	{ 0xc1, { RC_UNSUPPORTED, "the BMC does not know the command", NULL } },
-	{ 0xc2, { RC_UNSUPPORTED, "the BMC does not know the command at this unit", NULL } },
+	{ 0xc1, { RC_UNSUPPORTED, "the BMC does not know the command", NEXT_CANNOT } },
+	{ 0xc2, { RC_UNSUPPORTED, "the BMC does not know the command at this unit", NEXT_CANNOT } },
 	{ 0xc3, { RC_TIMEOUT, "the BMC ran out of time over the command", NEXT_AGAIN } },
 	{ 0xc4, { RC_BUSY, "the BMC is out of space", NEXT_AGAIN } },
 	{ 0xc5, { RC_PROTOCOL, "the BMC misses a reservation", NEXT_AGAIN } },
 	{ 0xc6, { RC_PROTOCOL, "the BMC received the command cut short", NEXT_AGAIN } },
 	{ 0xc7, { RC_PROTOCOL, "the BMC objects to the length of the command", NEXT_AGAIN } },
 	{ 0xc8, { RC_PROTOCOL, "the BMC objects to the length of the command", NEXT_AGAIN } },
-	{ 0xc9, { RC_UNSUPPORTED, "the BMC cannot do this (parameter out of range)", NULL } },
+	{ 0xc9,
+	  { RC_UNSUPPORTED, "the BMC cannot do this (parameter out of range)", NEXT_CANNOT } },
 	{ 0xca, { RC_PROTOCOL, "the BMC cannot return its whole answer", NEXT_AGAIN } },
-	{ 0xcb, { RC_UNSUPPORTED, "the BMC has no power control (not present)", NULL } },
-	{ 0xcc, { RC_UNSUPPORTED, "the BMC cannot do this (invalid data field)", NULL } },
-	{ 0xcd, { RC_UNSUPPORTED, "the BMC cannot do this (illegal command)", NULL } },
+	{ 0xcb, { RC_UNSUPPORTED, "the BMC has no power control (not present)", NEXT_CANNOT } },
+	{ 0xcc, { RC_UNSUPPORTED, "the BMC cannot do this (invalid data field)", NEXT_CANNOT } },
+	{ 0xcd, { RC_UNSUPPORTED, "the BMC cannot do this (illegal command)", NEXT_CANNOT } },
 	{ 0xce, { RC_BUSY, "the BMC could not answer", NEXT_AGAIN } },
 	{ 0xcf, { RC_BUSY, "the BMC refuses a repeated command", NEXT_AGAIN } },
 	{ 0xd0, { RC_BUSY, "the BMC is updating its sensor records", NEXT_AGAIN } },
@@ -184,7 +186,9 @@ static const struct command_row {
 	{ 0xd4,
 	  { RC_PRIVILEGE, "the login is not permitted to do this",
 	    "raise privlvl= to operator or administrator, or the user's privilege at the BMC" } },
-	{ 0xd5, { RC_STATE, "not possible in the present state", NULL } },
+	{ 0xd5,
+	  { RC_STATE, "not possible in the present state",
+	    "look at the power state of the machine" } },
 	{ 0xd6,
 	  { RC_PRIVILEGE, "the command is switched off at the BMC",
 	    "allow it in the BMC's firmware firewall" } },

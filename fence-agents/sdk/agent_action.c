@@ -74,40 +74,15 @@ const struct agent_action *agent_action_find(const struct fence_agent *agent, co
 
 /* ---- actions that change nothing ---- */
 
-/* Repeat an operation while its failure may pass and time is left. */
-static int run_retried(struct fence_ctx *ctx, int (*operation)(struct fence_ctx *))
-{
-	mono_t reach = mono_add_ms(clock_now(), fence_opt_ms(ctx, "login_timeout"));
-	int64_t pause_ms = POWER_POLL_MIN_MS;
-	int rc;
-
-	for (;;) {
-		mono_t wake;
-
-		rc = agent_session_open(ctx);
-		if (rc == 0)
-			rc = operation(ctx);
-		if (rc == 0 || !rc_is_curable(rc))
-			return rc;
-		wake = mono_add_ms(clock_now(), pause_ms);
-		if (!mono_before(wake, ctx->deadline) ||
-		    (rc == RC_UNREACHABLE && mono_reached(wake, reach)))
-			return rc;
-		clock_sleep_until(wake);
-		if (ctx->cancelled)
-			return agent_step_end(ctx, rc);
-		pause_ms += pause_ms / 2;
-	}
-}
-
 static int list_take(void *arg, const char *plug, const char *alias, enum power_state state)
 {
 	agent_plug_add(arg, plug, alias ? alias : "", state);
 	return 0;
 }
 
-static int list_once(struct fence_ctx *ctx)
+static int list_once(struct fence_ctx *ctx, const void *unused)
 {
+	(void)unused;
 	agent_plugs_clear(ctx);
 	agent_step_begin(ctx, "listing the plugs", "shell_timeout");
 	return agent_step_end(ctx, ctx->agent->list(ctx, list_take, ctx));
@@ -116,8 +91,11 @@ static int list_once(struct fence_ctx *ctx)
 /* List and, for those that the list left open, the state of each plug. */
 static int run_list(struct fence_ctx *ctx, int with_state)
 {
-	int rc = ctx->agent->list ? run_retried(ctx, list_once) : 0;
+	int rc = ctx->agent->list ? agent_retried(ctx, list_once, NULL) : 0;
 
+	/* Only now is it known how many plugs there are to read. */
+	ctx->deadline = agent_action_deadline(ctx);
+	agent_guard_arm(ctx);
 	for (size_t i = 0; rc == 0 && with_state && i < ctx->plugs_count; i++) {
 		struct agent_plug_report *plug = &ctx->plugs[i];
 
@@ -127,9 +105,10 @@ static int run_list(struct fence_ctx *ctx, int with_state)
 	return rc;
 }
 
-static int session_is_enough(struct fence_ctx *ctx)
+static int session_is_enough(struct fence_ctx *ctx, const void *unused)
 {
 	(void)ctx;
+	(void)unused;
 	return 0;
 }
 
@@ -141,13 +120,14 @@ static int run_monitor(struct fence_ctx *ctx)
 	if (ctx->agent->list)
 		return run_list(ctx, 0);
 	if (ctx->agent->flags & FENCE_AGENT_PLUGS)
-		return run_retried(ctx, session_is_enough);
+		return agent_retried(ctx, session_is_enough, NULL);
 	rc = agent_plugs_resolve(ctx);
 	return rc ? rc : agent_power_run(ctx, POWER_OP_STATUS);
 }
 
-static int privilege_once(struct fence_ctx *ctx)
+static int privilege_once(struct fence_ctx *ctx, const void *unused)
 {
+	(void)unused;
 	for (size_t i = 0; i < ctx->plugs_count; i++) {
 		int rc;
 
@@ -165,7 +145,7 @@ static int run_probe(struct fence_ctx *ctx)
 	int rc = agent_power_run(ctx, POWER_OP_STATUS);
 
 	if (rc == 0 && ctx->agent->privilege)
-		rc = run_retried(ctx, privilege_once);
+		rc = agent_retried(ctx, privilege_once, NULL);
 	if (rc == 0 && ctx->state != POWER_ON && ctx->state != POWER_OFF)
 		rc = err_set(&ctx->err, RC_STATE, "look at the device", "the power state reads %s",
 			     power_word(ctx->state));

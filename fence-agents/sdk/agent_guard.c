@@ -157,7 +157,10 @@ void agent_guard_stop(void)
 		timer_delete(guard_timer);
 	guard_timer_made = 0;
 	guard_current = -1;
+	/* All is decided; what comes now must not look at what is about to be freed. */
 	handler_set(SIGALRM, SIG_IGN);
+	handler_set(SIGTERM, SIG_IGN);
+	handler_set(SIGINT, SIG_IGN);
 	text_clear(&guard_texts[0]);
 	text_clear(&guard_texts[1]);
 }

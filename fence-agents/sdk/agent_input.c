@@ -88,8 +88,8 @@ void agent_input_lines(struct fence_ctx *ctx, char *text, size_t length)
 			*newline = '\0';
 		if (strlen(text) != (size_t)((newline ? newline : end) - text)) {
 			if (ctx->err.rc == 0)
-				err_set(&ctx->err, RC_CONFIG, NULL,
-					"stdin holds a NUL byte; options are lines of text");
+				err_set(&ctx->err, RC_CONFIG, "give name=value lines of text",
+					"stdin holds a NUL byte");
 			return;
 		}
 		line = trim(text);
@@ -122,15 +122,18 @@ int agent_input_stdin(struct fence_ctx *ctx)
 
 		if (got < 0 && errno == EINTR && !ctx->cancelled)
 			continue;
-		if (got < 0)
+		if (got < 0 && errno == EINTR)
+			err_set(&ctx->err, RC_CANCELLED, NULL, "stopped by a signal while %s",
+				ctx->step);
+		else if (got < 0)
 			err_set(&ctx->err, RC_CONFIG, "give name=value lines or options",
 				"cannot read options from stdin: %s", strerror(errno));
 		if (got <= 0)
 			break;
 		length += (size_t)got;
 		if (length == AGENT_INPUT_MAX_BYTES) {
-			err_set(&ctx->err, RC_CONFIG, NULL, "more than %d bytes on stdin",
-				AGENT_INPUT_MAX_BYTES);
+			err_set(&ctx->err, RC_CONFIG, "give name=value lines only",
+				"more than %d bytes on stdin", AGENT_INPUT_MAX_BYTES);
 			break;
 		}
 	}
@@ -174,7 +177,7 @@ static int argv_long(struct fence_ctx *ctx, int argc, char **argv, int *index)
 		*equals = '\0';
 	value = agent_value_find(ctx, name);
 	if (!value && name_is_silent(name)) {
-		if (!equals)
+		if (!equals && *index + 1 < argc && argv[*index + 1][0] != '-')
 			++*index;
 		return 0;
 	}
@@ -185,7 +188,8 @@ static int argv_long(struct fence_ctx *ctx, int argc, char **argv, int *index)
 	if (value->option.type == FENCE_OPT_BOOL)
 		return agent_value_set(ctx, value, "1");
 	if (*index + 1 >= argc)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "option --%s needs a value", name);
+		return err_set(&ctx->err, RC_CONFIG, "see --help", "option --%s needs a value",
+			       name);
 	++*index;
 	return argv_take(ctx, value, argv[*index]);
 }
@@ -204,7 +208,7 @@ static int argv_short(struct fence_ctx *ctx, int argc, char **argv, int *index)
 			if (p[1])
 				return argv_take(ctx, value, p + 1);
 			if (*index + 1 >= argc)
-				return err_set(&ctx->err, RC_CONFIG, NULL,
+				return err_set(&ctx->err, RC_CONFIG, "see --help",
 					       "option %s needs a value", what);
 			++*index;
 			return argv_take(ctx, value, argv[*index]);

@@ -30,6 +30,7 @@ enum {
 	AGENT_OPTIONS_MAX = 96,
 	AGENT_INPUT_MAX_BYTES = 256 * 1024,
 	AGENT_SECRET_MAX_BYTES = 4096,
+	AGENT_INPUT_TIMEOUT_MS = 20000, /* for options on stdin, unless a human types them */
 };
 
 enum agent_action_id {
@@ -142,6 +143,8 @@ int agent_step_end(struct fence_ctx *ctx, int rc);
 int agent_session_open(struct fence_ctx *ctx);
 void agent_session_close(struct fence_ctx *ctx);
 int agent_read(struct fence_ctx *ctx, const char *plug, enum power_state *state);
+int agent_retried(struct fence_ctx *ctx, int (*operation)(struct fence_ctx *, const void *),
+		  const void *arg);
 int agent_plugs_resolve(struct fence_ctx *ctx);
 
 /* agent_power.c */

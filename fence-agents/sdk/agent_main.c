@@ -69,7 +69,8 @@ static void debug_open(struct fence_ctx *ctx)
 	ctx->verbose = fence_opt_bool(ctx, "verbose");
 	if (!path || !*path)
 		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Without waiting: a FIFO that nobody reads must not hold up a fence action. */
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	ctx->debug_file = fd < 0 ? NULL : fdopen(fd, "a");
 	if (!ctx->debug_file)
 		fence_warn(ctx, "debug_file=%s: %s", path, strerror(errno));
@@ -86,6 +87,9 @@ static int run(struct fence_ctx *ctx)
 	if (rc)
 		return rc;
 	ctx->deadline = agent_action_deadline(ctx);
+	if (mono_reached(clock_now(), ctx->deadline))
+		return err_set(&ctx->err, RC_TIMEOUT, "raise action_timeout",
+			       "the time was up before the options had arrived");
 	agent_guard_arm(ctx);
 	/* validate-all looks at the words only: no program run, no file opened. */
 	if (ctx->action->id != AGENT_VALIDATE)
@@ -123,6 +127,22 @@ static int document(struct fence_ctx *ctx)
 	return 0;
 }
 
+/* Options from stdin or argv. Whoever starts the program writes at once; should the other end of the
+ * pipe hang, the guard ends the wait. A human at a terminal may take as long as it takes. */
+static void input_read(struct fence_ctx *ctx, int argc, char **argv)
+{
+	if (argc > 1) {
+		agent_input_argv(ctx, argc, argv);
+		return;
+	}
+	if (!isatty(STDIN_FILENO))
+		ctx->deadline = mono_add_ms(ctx->started, AGENT_INPUT_TIMEOUT_MS);
+	agent_guard_prepare(ctx);
+	agent_guard_arm(ctx);
+	agent_input_stdin(ctx);
+	ctx->deadline = MONO_NEVER;
+}
+
 /* Descriptors 0 to 2 must exist, or a socket of ours would become stdout. */
 static void descriptors_secure(void)
 {
@@ -152,13 +172,10 @@ int fence_agent_main(const struct fence_agent *agent, int argc, char **argv)
 	ctx->name = name_choose(agent, argv[0]);
 	ctx->started = clock_now();
 	ctx->ended = ctx->deadline = ctx->step_deadline = MONO_NEVER;
-	ctx->step = "reading the options";
+	ctx->step = "reading the options from standard input";
 	agent_options_init(ctx);
 	agent_guard_start(ctx);
-	if (argc > 1)
-		agent_input_argv(ctx, argc, argv);
-	else
-		agent_input_stdin(ctx);
+	input_read(ctx, argc, argv);
 	ctx->json = fence_opt_bool(ctx, "json");
 	debug_open(ctx);
 

@@ -405,7 +405,7 @@ int agent_value_set(struct fence_ctx *ctx, struct agent_value *value, const char
 	char *copy;
 
 	if (!value_fits(&value->option, text, want, sizeof want))
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=\"%s\" is not %s",
+		return err_set(&ctx->err, RC_CONFIG, "see --help", "%s=\"%s\" is not %s",
 			       value->option.name,
 			       value->option.flags & FENCE_OPT_SECRET ? "(hidden)" : text, want);
 	copy = strdup(text);
@@ -427,11 +427,10 @@ int agent_options_check(struct fence_ctx *ctx)
 
 		if ((value->option.flags & FENCE_OPT_REQUIRED) && !value->given &&
 		    !value->option.def && !agent_name_equal(value->option.name, "action"))
-			return err_set(&ctx->err, RC_CONFIG, NULL,
-				       "%s= is missing; give it on stdin or as --%s",
-				       value->option.name, value->option.name);
+			return err_set(&ctx->err, RC_CONFIG, "give it on stdin or in argv",
+				       "%s= is missing", value->option.name);
 		if ((value->option.flags & FENCE_OPT_REQUIRED) && value->text && !*value->text)
-			return err_set(&ctx->err, RC_CONFIG, NULL, "%s= is empty",
+			return err_set(&ctx->err, RC_CONFIG, "give it a value", "%s= is empty",
 				       value->option.name);
 	}
 	return 0;

@@ -26,6 +26,14 @@ void *fence_alloc(struct fence_ctx *ctx, size_t bytes)
 	return memory;
 }
 
+/* Input and devices may send anything; what is printed stays one line and moves no cursor. */
+static void text_tame(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
 /* ---- what the operations say ---- */
 
 void fence_object(struct fence_ctx *ctx, const char *fmt, ...)
@@ -51,13 +59,14 @@ int fence_fail(struct fence_ctx *ctx, int rc, const char *next, const char *fmt,
 
 void fence_warn(struct fence_ctx *ctx, const char *fmt, ...)
 {
+	char text[512];
 	va_list ap;
 
-	fprintf(stderr, "%s: warning: ", ctx->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	text_tame(text);
+	fprintf(stderr, "%s: warning: %s\n", ctx->name, text);
 }
 
 static void debug_to(struct fence_ctx *ctx, FILE *file, const char *text)
@@ -123,10 +132,9 @@ char *agent_error_line(const struct fence_ctx *ctx)
 	if (asprintf(&line, "%s: %s%s%s%s%s\n", ctx->name, object, *object ? ": " : "",
 		     ctx->err.text, *ctx->err.next ? "; " : "", ctx->err.next) < 0)
 		return NULL;
-	/* Device text may hold anything; the line stays one line. */
-	for (char *p = line; p[0] && p[1]; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	line[strlen(line) - 1] = '\0';
+	text_tame(line);
+	line[strlen(line)] = '\n';
 	return line;
 }
 
@@ -155,6 +163,8 @@ struct agent_plug_report *agent_plug_add(struct fence_ctx *ctx, const char *plug
 		fprintf(stderr, "%s: out of memory\n", ctx->name);
 		exit(1);
 	}
+	if (report->alias)
+		text_tame(report->alias);
 	return report;
 }
 
@@ -275,13 +285,14 @@ static const char *state_shout(enum power_state state)
 	return "UNKNOWN";
 }
 
-static void text_list(const struct fence_ctx *ctx)
+static void text_list(struct fence_ctx *ctx)
 {
 	int with_state = ctx->action->id == AGENT_LIST_STATUS;
 
 	for (size_t i = 0; i < ctx->plugs_count; i++) {
-		const struct agent_plug_report *report = &ctx->plugs[i];
+		struct agent_plug_report *report = &ctx->plugs[i];
 
+		text_tame(report->plug);
 		printf("%s,%s%s%s\n", report->plug, report->alias ? report->alias : "",
 		       with_state ? "," : "", with_state ? state_shout(report->state) : "");
 	}
@@ -332,7 +343,7 @@ static void text_success(const struct fence_ctx *ctx)
 	}
 }
 
-static void report_text(const struct fence_ctx *ctx, int exit_status)
+static void report_text(struct fence_ctx *ctx, int exit_status)
 {
 	switch (ctx->action->id) {
 	case AGENT_STATUS:

@@ -44,11 +44,12 @@ static int secret_take(struct fence_ctx *ctx, struct agent_value *secret, char *
 {
 	text[length] = '\0';
 	if (strlen(text) != length)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s gave a NUL byte", source);
+		return err_set(&ctx->err, RC_CONFIG, "it must give one line of text",
+			       "%s gave a NUL byte", source);
 	text[strcspn(text, "\r\n")] = '\0';
 	if (!*text)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s gave an empty %s", source,
-			       secret->option.name);
+		return err_set(&ctx->err, RC_CONFIG, "put it on the first line",
+			       "%s gave an empty %s", source, secret->option.name);
 	return agent_value_set(ctx, secret, text);
 }
 
@@ -58,11 +59,11 @@ static int file_is_private(struct fence_ctx *ctx, int fd, const char *source, co
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
+		return err_set(&ctx->err, RC_CONFIG, "check the path", "%s=%s: %s", source, path,
 			       strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s is not a regular file", source,
-			       path);
+		return err_set(&ctx->err, RC_CONFIG, "name a file", "%s=%s is not a regular file",
+			       source, path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return err_set(&ctx->err, RC_CONFIG, "chown root it",
 			       "%s=%s belongs to another user (uid %u)", source, path,
@@ -82,13 +83,13 @@ static int secret_from_file(struct fence_ctx *ctx, struct agent_value *secret, c
 	int rc, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
-		return err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
+		return err_set(&ctx->err, RC_CONFIG, "check the path", "%s=%s: %s", source, path,
 			       strerror(errno));
 	rc = file_is_private(ctx, fd, source, path);
 	if (rc == 0) {
 		length = read(fd, text, AGENT_SECRET_MAX_BYTES);
-		rc = length < 0 ? err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
-					  strerror(errno))
+		rc = length < 0 ? err_set(&ctx->err, RC_CONFIG, "check the path", "%s=%s: %s",
+					  source, path, strerror(errno))
 				: secret_take(ctx, secret, text, (size_t)length, source);
 		fence_wipe(text, sizeof text);
 	}
@@ -101,13 +102,17 @@ static int script_spawn(const char *path, int out, pid_t *pid)
 	char *const argv[] = { (char *)path, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
+	sigset_t defaults;
 	int rc;
 
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &defaults);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setpgroup(&attr, 0);
 	rc = posix_spawn(pid, path, &files, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&files);
@@ -168,7 +173,8 @@ static int secret_from_script(struct fence_ctx *ctx, struct agent_value *secret,
 	pid_t pid;
 
 	if (pipe2(pipes, O_CLOEXEC) != 0)
-		return err_set(&ctx->err, RC_INTERNAL, NULL, "pipe: %s", strerror(errno));
+		return err_set(&ctx->err, RC_INTERNAL, "free some file descriptors", "pipe: %s",
+			       strerror(errno));
 	agent_step_begin(ctx, "running the program for a secret", "login_timeout");
 	spawned = script_spawn(path, pipes[1], &pid);
 	close(pipes[1]);
@@ -183,9 +189,14 @@ static int secret_from_script(struct fence_ctx *ctx, struct agent_value *secret,
 		kill(-pid, SIGKILL);
 	close(pipes[0]);
 	status = script_reap(ctx, pid);
-	if (length < 0)
-		rc = err_set(&ctx->err, RC_CONFIG, NULL, "%s=%s: %s", source, path,
-			     strerror(saved_errno));
+	if (ctx->cancelled)
+		rc = agent_step_end(ctx, RC_CANCELLED);
+	else if (length < 0 && saved_errno == ETIMEDOUT)
+		rc = err_set(&ctx->err, RC_TIMEOUT, "run it by hand, or raise login_timeout",
+			     "%s=%s timed out without printing a line", source, path);
+	else if (length < 0)
+		rc = err_set(&ctx->err, RC_INTERNAL, "run it by hand to see why", "%s=%s: %s",
+			     source, path, strerror(saved_errno));
 	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		rc = err_set(&ctx->err, RC_CONFIG, "run it by hand to see why",
 			     "%s=%s failed (%s %d)", source, path,

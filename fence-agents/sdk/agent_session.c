@@ -47,6 +47,23 @@ static int64_t add_ms(int64_t a, int64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
+/* How many plugs the action will have to do with: as listed, or as many as plug= may name. */
+static size_t plugs_expected(const struct fence_ctx *ctx)
+{
+	const char *text, *separator;
+	size_t count = 1;
+
+	if (ctx->plugs_count > 0 || !(ctx->agent->flags & FENCE_AGENT_PLUGS))
+		return ctx->plugs_count > 0 ? ctx->plugs_count : 1;
+	text = fence_opt(ctx, "plug");
+	separator = fence_opt(ctx, "plug_separator");
+	while (text && *separator && (text = strstr(text, separator))) {
+		text += strlen(separator);
+		count++;
+	}
+	return count;
+}
+
 /* The sum of what the single timeouts allow: login, two commands a plug and two more, and for
  * each half of a power action power_wait and power_timeout. */
 static int64_t derived_ms(const struct fence_ctx *ctx)
@@ -55,9 +72,10 @@ static int64_t derived_ms(const struct fence_ctx *ctx)
 	int64_t shell_ms = timeout_ms(ctx, "shell_timeout");
 	int64_t total_ms = timeout_ms(ctx, "login_timeout");
 	int64_t on_tries = fence_opt_int(ctx, "retry_on");
+	size_t plugs_count = plugs_expected(ctx);
 	enum agent_action_id id = ctx->action->id;
 
-	for (size_t i = 0; i < 2 * ctx->plugs_count + 2; i++)
+	for (size_t i = 0; i < 2 * plugs_count + 2; i++)
 		total_ms = add_ms(total_ms, shell_ms);
 	if (id == AGENT_OFF || id == AGENT_REBOOT)
 		total_ms = add_ms(add_ms(total_ms, half_ms), fence_opt_ms(ctx, "delay"));
@@ -163,6 +181,33 @@ int agent_read(struct fence_ctx *ctx, const char *plug, enum power_state *state)
 	return rc;
 }
 
+/* Repeat an operation while its failure may pass and time is left. */
+int agent_retried(struct fence_ctx *ctx, int (*operation)(struct fence_ctx *, const void *),
+		  const void *arg)
+{
+	mono_t reach = mono_add_ms(clock_now(), fence_opt_ms(ctx, "login_timeout"));
+	int64_t pause_ms = POWER_POLL_MIN_MS;
+	int rc;
+
+	for (;;) {
+		mono_t wake;
+
+		rc = agent_session_open(ctx);
+		if (rc == 0)
+			rc = operation(ctx, arg);
+		if (rc == 0 || !rc_is_curable(rc))
+			return rc;
+		wake = mono_add_ms(clock_now(), pause_ms);
+		if (!mono_before(wake, ctx->deadline) ||
+		    (rc == RC_UNREACHABLE && mono_reached(wake, reach)))
+			return rc;
+		clock_sleep_until(wake);
+		if (ctx->cancelled)
+			return agent_step_end(ctx, rc);
+		pause_ms += pause_ms / 2;
+	}
+}
+
 /* ---- plugs ---- */
 
 static int plug_is_listed(const struct fence_ctx *ctx, const char *plug)
@@ -188,11 +233,11 @@ static int plugs_split(struct fence_ctx *ctx, const char *text, const char *sepa
 		if (end)
 			*end = '\0';
 		if (!*plug)
-			rc = err_set(&ctx->err, RC_CONFIG, NULL, "plug=\"%s\" has an empty name",
-				     text);
+			rc = err_set(&ctx->err, RC_CONFIG, "name each plug once, without blanks",
+				     "plug=\"%s\" has an empty name", text);
 		else if (ctx->plugs_count == POWER_PLUGS_MAX)
-			rc = err_set(&ctx->err, RC_CONFIG, NULL, "plug= names more than %d plugs",
-				     POWER_PLUGS_MAX);
+			rc = err_set(&ctx->err, RC_CONFIG, "name the plugs of one machine",
+				     "plug= names more than %d plugs", POWER_PLUGS_MAX);
 		else if (!plug_is_listed(ctx, plug))
 			agent_plug_add(ctx, plug, NULL, POWER_UNKNOWN);
 	}
@@ -200,12 +245,20 @@ static int plugs_split(struct fence_ctx *ctx, const char *text, const char *sepa
 	return rc;
 }
 
-/* The plugs of this action into ctx->plugs. A name that holds the separator is tried whole first:
- * names may contain commas. */
+static int whole_name_read(struct fence_ctx *ctx, const void *name)
+{
+	enum power_state state;
+
+	return agent_read(ctx, name, &state);
+}
+
+/* The plugs of this action into ctx->plugs. A name that holds the separator is tried whole first,
+ * since names may contain commas; it is split only when the device says that it has no such plug.
+ * Any other failure proves nothing about the name, and its parts may be other machines' plugs. */
 int agent_plugs_resolve(struct fence_ctx *ctx)
 {
 	const char *text = NULL, *separator;
-	enum power_state state;
+	int rc;
 
 	if (!(ctx->agent->flags & FENCE_AGENT_PLUGS)) {
 		agent_plug_add(ctx, "", NULL, POWER_UNKNOWN);
@@ -222,13 +275,12 @@ int agent_plugs_resolve(struct fence_ctx *ctx)
 		agent_plug_add(ctx, text, NULL, POWER_UNKNOWN);
 		return 0;
 	}
-	if (agent_read(ctx, text, &state) == 0) {
+	rc = agent_retried(ctx, whole_name_read, text);
+	if (rc == 0)
 		agent_plug_add(ctx, text, NULL, POWER_UNKNOWN);
-		return 0;
-	}
+	if (rc != RC_NO_SUCH_PLUG)
+		return rc;
 	ctx->plug_at_hand = NULL;
-	if (ctx->err.rc != RC_NO_SUCH_PLUG && !rc_is_curable(ctx->err.rc))
-		return ctx->err.rc;
 	ctx->err.rc = 0;
 	return plugs_split(ctx, text, separator);
 }

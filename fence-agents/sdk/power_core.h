@@ -2,7 +2,7 @@
  *
  * power_core.h - decides what an agent does to its plugs, and when that counts as proven (S1).
  *
- * Caller: agent_run.c, which performs one action at a time and feeds its outcome back; the unit
+ * Caller: agent_power.c, which performs one action at a time and feeds its outcome back; the unit
  * tests, which own the clock. A step function: no clock, no I/O, no allocation.
  *
  * The rules it upholds:

@@ -156,6 +156,48 @@ plug_state() { awk -v n="$1" '$1 == n { print $2 }' "$store"; }
 	[ "$(plug_state rack,7)" = off ]
 }
 
+@test "a name with the separator is not split because the device was busy" {
+	printf 'a,b on\na on\nb on\n' >"$store"
+	act off -n a,b --refuse busy --refuse-count 1
+	[ "$status" -eq 0 ]
+	[ "$(plug_state a,b)" = off ]
+	[ "$(plug_state a)" = on ]
+	act off -n a,b --refuse busy --action-timeout 0.3 --json
+	[ "$status" -eq 1 ] && [ "$(json .cause)" = busy ]
+	[ "$(plug_state a)" = on ]
+}
+
+@test "options that do not arrive end with a cause" {
+	mkfifo "$dir/pipe"
+	sleep 60 >"$dir/pipe" 3>&- &
+	local feeder=$!
+	"$agent" <"$dir/pipe" >"$dir/out" 2>"$dir/err" 3>&- &
+	local pid=$!
+	until grep -q '^SigCgt:.*[1-9a-f]' "/proc/$pid/status"; do sleep 0.01; done
+	kill "$pid"
+	wait "$pid" || true
+	kill "$feeder"
+	grep -q 'stopped by a signal while reading the options' "$dir/err"
+	run --separate-stderr bash -c "(echo action=status; echo 'state_file=$store'; echo plug=1;
+		echo action_timeout=0.2; echo json=1; sleep 0.6) | '$agent'"
+	[ "$status" -eq 1 ] && [ "$(json .cause)" = timeout ]
+}
+
+@test "a debug file that nobody reads holds up nothing" {
+	mkfifo "$dir/fifo"
+	act off --debug-file "$dir/fifo" --action-timeout 5
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"debug_file="* ]]
+}
+
+@test "what input and devices say moves no cursor" {
+	run --separate-stderr "$agent" <<<$'bad\e[2Jkey=1\naction=list\nstate_file='"$store"
+	[[ $stderr != *$'\e'* ]]
+	printf 'x\e[2J on\n' >"$store"
+	act list
+	[[ $output != *$'\e'* ]]
+}
+
 @test "a reboot whose on fails reports the proven off" {
 	act reboot --refuse-on --json
 	[ "$status" -eq 0 ]
@@ -300,8 +342,8 @@ plug_state() { awk -v n="$1" '$1 == n { print $2 }' "$store"; }
 	act status --password-script "$dir/bad"
 	[ "$status" -eq 1 ]
 	[[ $stderr == *"exit status 3"* ]]
-	act status --password-script "$dir/slow" --login-timeout 0.3
-	[ "$status" -eq 1 ]
+	act status --password-script "$dir/slow" --login-timeout 0.3 --json
+	[ "$status" -eq 1 ] && [ "$(json .cause)" = timeout ]
 	run pgrep -f "$dir/slow"
 	[ "$status" -eq 1 ]
 }
