@@ -77,7 +77,7 @@ row "off, 2 s until it is off" "$few" "$many" "at most 3"
 prepare="$dir/all_on $dir normal"
 few=$(median "$fence off node[1-8]")
 many=$(median "$fence off node[1-128]")
-row "off, at once (CPU bound)" "$few" "$many" "none"
+row "off, at once (CPU bound)" "$few" "$many" "none: $(nproc) processors"
 prepare=
 
 echo

@@ -48,6 +48,10 @@ blocks() {
 	[[ $output == *node1* ]]
 }
 
+@test "nothing is left to be filled in" {
+	run ! grep -nE '^[A-Z]{4,}$' "$readme"
+}
+
 @test "every file that the README names is there" {
 	local file
 	for file in $(grep -oE '\]\([^)#]+\)' "$readme" | tr -d '()]'); do

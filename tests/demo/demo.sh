@@ -95,4 +95,4 @@ echo '$ holdfast fence off node5    # that was waiting'
 cat "$dir/answer"
 
 say "What happened is on record."
-try holdfast fence history --last 5
+try holdfast fence history --last 6 node3 node4
