@@ -46,6 +46,7 @@ static void device_show(struct output *out, const struct fence_conf *conf, size_
 	object_put_text(out, object, "device", device->name);
 	object_put_text(out, object, "agent", device->agent);
 	object_put_integer(out, object, "parallel", device->parallel);
+	object_put_boolean(out, object, "unlisted", device->unlisted);
 	object_put_integer(out, object, "targets", (long long)device_uses(conf, i));
 	object_put(out, object, "options", fence_options_object(out, device));
 	output_object(out, object);
@@ -127,26 +128,17 @@ static int plug_use_compare(const void *a, const void *b)
 	return left->target < right->target ? -1 : left->target > right->target;
 }
 
-static const char *plug_separator(const struct fence_device *device)
-{
-	for (size_t i = 0; i < device->options_count; i++)
-		if (strcmp(device->options[i].key, "plug_separator") == 0 &&
-		    device->options[i].value[0])
-			return device->options[i].value;
-	return ",";
-}
-
 /* Every plug of a leg, to uses[] unless it is NULL; returns how many. The device itself, where
  * it is the plug, counts as one without a name. */
 static size_t leg_plugs(const struct fence_conf *conf, size_t target, const struct fence_leg *leg,
 			struct plug_use *uses)
 {
-	const char *separator = plug_separator(&conf->devices[leg->device]);
+	const char *separator = fence_device_separator(&conf->devices[leg->device]);
 	const char *at = leg->plugs ? leg->plugs : "";
 	size_t count = 0;
 
 	for (;;) {
-		const char *end = strstr(at, separator);
+		const char *end = separator[0] ? strstr(at, separator) : NULL;
 
 		if (uses)
 			uses[count] = (struct plug_use){ leg->device, target, at,

@@ -87,8 +87,10 @@ static int operate(struct fence_run *run, enum fencer_op op)
 		status = fence_verdict_show(run, report);
 	else
 		status = fence_result_show(run, report);
+	for (size_t i = 0; i < report->warnings_count; i++)
+		cli_warn(run->cli, "warning: %s", report->warnings[i]);
 	if (report->history_error)
-		cli_warn(run->cli, "the history was not written: %s", report->history_error);
+		cli_warn(run->cli, "%s", report->history_error);
 	if (report->cancelled) {
 		cli_warn(run->cli, "cancelled");
 		status = CLI_EXIT_NOT;

@@ -2,13 +2,15 @@
  *
  * fence_plan.c - --dry-run: levels, devices, plugs and agents that an operation would use.
  *
- * Agents are looked up, not run; a missing one fails the plan as it would fail the operation.
+ * Agents are looked up, and asked for nothing but their metadata, to tell options that they do not
+ * have; a missing one fails the plan as it would fail the operation.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/fence.h"
 #include "fence-agents/fencer/agent_catalog.h"
+#include "fence-agents/fencer/agent_options.h"
 
 /* Paths of the agents, by device; NULL where no target asks for the device, or where there is no
  * such agent. */
@@ -50,6 +52,36 @@ static int plan_find_agents(struct plan *plan)
 	}
 	free(asked);
 	return status;
+}
+
+static void option_warn(void *arg, const char *text)
+{
+	cli_warn(arg, "warning: %s", text);
+}
+
+/* Options that the agents do not have; each agent's metadata is read once. */
+static void plan_check_options(const struct plan *plan)
+{
+	const struct fence_conf *conf = plan->run->conf;
+
+	for (size_t i = 0; i < conf->devices_count; i++) {
+		struct agent_info info;
+		struct err err = { 0 };
+		size_t first = 0;
+
+		if (!plan->paths[i])
+			continue;
+		while (!plan->paths[first] || strcmp(plan->paths[first], plan->paths[i]) != 0)
+			first++;
+		if (first < i)
+			continue;
+		agent_info_load(plan->paths[i], &info, &err);
+		for (size_t j = i; j < conf->devices_count; j++)
+			if (plan->paths[j] && strcmp(plan->paths[j], plan->paths[i]) == 0)
+				agent_options_check(conf, j, &info, option_warn,
+						    (void *)plan->run->cli);
+		agent_info_clear(&info);
+	}
 }
 
 static json_t *plan_object(const struct plan *plan, const struct fence_target *target)
@@ -138,6 +170,7 @@ int fence_plan_show(struct fence_run *run, enum fencer_op op)
 		return CLI_EXIT_NOT;
 	}
 	status = plan_find_agents(&plan);
+	plan_check_options(&plan);
 	output_line(&run->out, STYLE_HEADING, "%s, dry run: nothing is touched; %s",
 		    fencer_op_word(op), plan_order(op));
 	output_begin(&run->out, NULL, 0);

@@ -264,6 +264,9 @@ void agent_info_clear(struct agent_info *info)
 	free(info->device_class);
 	free(info->shortdesc);
 	free(info->problem);
+	for (size_t i = 0; i < info->parameters_count; i++)
+		free(info->parameters[i]);
+	free(info->parameters);
 	memset(info, 0, sizeof *info);
 }
 

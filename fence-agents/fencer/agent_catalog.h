@@ -25,9 +25,11 @@ struct agent_info {
 	char *shortdesc;    /* "" when unknown */
 	int native;	    /* made with the SDK: answers json=1, has probe */
 	int has_off, has_on, has_reboot, has_status, has_list, has_probe;
-	int takes_plug; /* has a plug or port parameter */
-	int valid;	/* metadata is well-formed and has the fence agent shape */
-	char *problem;	/* why not valid, one sentence; "" when valid */
+	int takes_plug;	   /* has a plug or port parameter */
+	char **parameters; /* names of all of them, the old ones too */
+	size_t parameters_count;
+	int valid;     /* metadata is well-formed and has the fence agent shape */
+	char *problem; /* why not valid, one sentence; "" when valid */
 };
 
 struct agent_catalog {

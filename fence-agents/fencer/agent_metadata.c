@@ -292,6 +292,19 @@ static void actions_read(struct agent_info *info, xmlNode *root)
 				*known[i].flag = 1;
 }
 
+/* Takes the name over. */
+static void parameter_add(struct agent_info *info, char *name)
+{
+	char **grown = reallocarray(info->parameters, info->parameters_count + 1, sizeof *grown);
+
+	if (grown)
+		info->parameters = grown;
+	if (grown && name && name[0])
+		grown[info->parameters_count++] = name;
+	else
+		free(name);
+}
+
 /* `option` is what `action` was called long ago. */
 static void parameters_read(struct agent_info *info, xmlNode *root)
 {
@@ -300,6 +313,8 @@ static void parameters_read(struct agent_info *info, xmlNode *root)
 
 	for (xmlNode *p = parameters ? next_element(parameters->children) : NULL; p;
 	     p = next_element(p->next)) {
+		parameter_add(info, attr_text(p, "name"));
+		parameter_add(info, attr_text(p, "obsoletes"));
 		if (attr_is(p, "name", "plug") || attr_is(p, "name", "port"))
 			info->takes_plug = 1;
 		if (attr_is(p, "name", "action") || attr_is(p, "name", "option"))

@@ -12,7 +12,7 @@
 
 #include "fence-agents/fencer/agent_catalog.h"
 
-/* Fill everything in *info that metadata tells: class, shortdesc, native, has_*, takes_plug,
+/* Fill everything in *info that metadata tells: class, shortdesc, native, has_*, takes_plug, parameters,
  * valid, problem. Members that are pointers must be NULL before. Returns 0, or RC_INTERNAL when
  * memory ran out. */
 int agent_metadata_read(const char *xml, size_t bytes, struct agent_info *info);

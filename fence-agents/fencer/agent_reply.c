@@ -198,7 +198,8 @@ static struct line without_stamp(struct line line, int *warning)
 	return line;
 }
 
-/* What every foreign agent says about options that are for our own agents. */
+/* What every foreign agent says about options that are for our own agents: that it passes them
+ * over. One that fails over them has a reason to be told. */
 static int line_is_noise(const struct line *line)
 {
 	static const char *const ours[] = { "json", "action_timeout", "nodename" };
@@ -206,7 +207,7 @@ static int line_is_noise(const struct line *line)
 	if (line->length == 0 || line_has(line, "use '-h' for usage"))
 		return 1;
 	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-		if (line_has(line, ours[i]) &&
+		if (line_has(line, ours[i]) && line_has(line, "ignor") &&
 		    (line_has(line, "option") || line_has(line, "parameter")))
 			return 1;
 	return 0;
@@ -300,35 +301,88 @@ static void foreign_fail(const struct child_result *result, struct agent_reply *
 
 /* ---- any other agent: its answers ---- */
 
-static int out_says(const struct child_result *result, const char *words)
+/* The first line of stdout that is not empty. */
+static struct line first_words(const struct child_result *result)
 {
-	struct line all = { result->out, result->out_bytes };
+	struct line line, words = { "", 0 };
+	size_t end = result->out_bytes;
 
-	return line_has(&all, words);
+	while (line_before(result->out, &end, &line))
+		if (line.length > 0)
+			words = line;
+	return words;
 }
 
-/* Exit status 2 means "off", but many programs end so when they do not understand what they were
- * told. It counts as off only when the program says so, or has nothing to complain about. */
+/* "Status: OFF" and nothing else, blanks apart. */
+static int line_is_status(const struct line *line, const char *word)
+{
+	static const char label[] = "status:";
+	size_t at = sizeof label - 1;
+	struct line rest;
+
+	if (line->length < at || strncasecmp(line->text, label, at) != 0)
+		return 0;
+	while (at < line->length && isblank((unsigned char)line->text[at]))
+		at++;
+	rest = (struct line){ line->text + at, line->length - at };
+	return line_is(&rest, word);
+}
+
+static int out_has_status(const struct child_result *result, const char *word)
+{
+	size_t end = result->out_bytes;
+	struct line line;
+
+	while (line_before(result->out, &end, &line))
+		if (line_is_status(&line, word))
+			return 1;
+	return 0;
+}
+
+/* What came instead of a state, and what was expected. */
+static void foreign_status_fail(const struct child_result *result, const char *expected,
+				struct agent_reply *reply)
+{
+	struct line words = last_words(result);
+
+	if (words.length == 0)
+		words = first_words(result);
+	if (words.length == 0)
+		reply_fail(
+			reply, RC_PROTOCOL,
+			"exit status %d without a word, expected the line \"Status: %s\" with it",
+			result->exit_status, expected);
+	else
+		reply_fail(reply, RC_PROTOCOL,
+			   "exit status %d with \"%.*s\", expected the line \"Status: %s\" with it",
+			   result->exit_status, (int)(words.length < 160 ? words.length : 160),
+			   words.text, expected);
+}
+
+/* Exit status 0 means "on" and 2 "off", but many programs end so when they do not understand what
+ * they were told, or have not asked the device at all. The state counts when the program prints
+ * it too, in the API's words (S1: a missing answer is unknown). */
 static void foreign_status(const struct child_result *result, struct agent_reply *reply)
 {
-	if (result->exit_status == 0) {
-		reply->core.state = POWER_ON;
-		if (out_says(result, "status: off")) {
-			reply->core.state = POWER_UNKNOWN;
-			reply_fail(reply, RC_PROTOCOL,
-				   "status prints \"off\", but its exit status says on");
-		}
-	} else if (result->exit_status == STATUS_EXIT_OFF) {
-		if (out_says(result, "status: on") || out_says(result, "usage:")) {
-			reply_fail(reply, RC_PROTOCOL,
-				   "status does not print \"off\", but its exit status says off");
-		} else if (!out_says(result, "off") && last_words(result).length > 0) {
-			foreign_fail(result, reply);
-		} else {
-			reply->core.state = POWER_OFF;
-		}
-	} else {
+	int says_on = out_has_status(result, "on"), says_off = out_has_status(result, "off");
+
+	if (result->exit_status != 0 && result->exit_status != STATUS_EXIT_OFF) {
 		foreign_fail(result, reply);
+	} else if (result->out_dropped > 0) {
+		/* The last line may be cut short, and its contrary lost. */
+		reply_fail(reply, RC_PROTOCOL, "status prints more than is read of it");
+	} else if (says_on && says_off) {
+		reply_fail(reply, RC_PROTOCOL, "status prints both \"on\" and \"off\"");
+	} else if (result->exit_status == 0) {
+		if (says_on)
+			reply->core.state = POWER_ON;
+		else
+			foreign_status_fail(result, "ON", reply);
+	} else {
+		if (says_off)
+			reply->core.state = POWER_OFF;
+		else
+			foreign_status_fail(result, "OFF", reply);
 	}
 	reply->core.proof = reply->core.rc == 0 ? PROOF_PROVEN : PROOF_NONE;
 }
@@ -386,8 +440,8 @@ static int list_contains(const struct child_result *result, const struct line *p
 	return found;
 }
 
-static void foreign_list(const char *plugs, const struct child_result *result,
-			 struct agent_reply *reply)
+static void foreign_list(const char *plugs, const char *separator,
+			 const struct child_result *result, struct agent_reply *reply)
 {
 	struct line whole;
 	int found;
@@ -396,7 +450,7 @@ static void foreign_list(const char *plugs, const struct child_result *result,
 		foreign_fail(result, reply);
 		return;
 	}
-	/* A plug's own name may hold a comma: the whole first. */
+	/* A plug's own name may hold the separator: the whole first. */
 	whole = trimmed(plugs, strlen(plugs));
 	found = list_contains(result, &whole);
 	if (found < 0) {
@@ -405,9 +459,9 @@ static void foreign_list(const char *plugs, const struct child_result *result,
 	}
 	if (found)
 		return;
-	for (const char *at = plugs; *at;) {
-		size_t length = strcspn(at, ",");
-		struct line plug = trimmed(at, length);
+	for (const char *rest = plugs; rest;) {
+		const char *end = separator[0] ? strstr(rest, separator) : NULL;
+		struct line plug = trimmed(rest, end ? (size_t)(end - rest) : strlen(rest));
 
 		if (plug.length > 0 && !list_contains(result, &plug)) {
 			reply_fail(reply, result->out_dropped ? RC_PROTOCOL : RC_NO_SUCH_PLUG,
@@ -415,12 +469,25 @@ static void foreign_list(const char *plugs, const struct child_result *result,
 				   (int)(plug.length < 100 ? plug.length : 100), plug.text);
 			return;
 		}
-		at += length + (at[length] == ',');
+		rest = end ? end + strlen(separator) : NULL;
 	}
 }
 
-void agent_reply_read(enum fencer_verb verb, const char *plugs, const struct child_result *result,
-		      struct agent_reply *reply)
+/* An agent that speaks our protocol, and this time does not. */
+static void native_silence(const struct child_result *result, struct agent_reply *reply)
+{
+	struct line words = last_words(result);
+
+	if (words.length == 0)
+		words = first_words(result);
+	reply->core.native = 1;
+	reply_fail(reply, RC_PROTOCOL, "exit status %d without the result that it owes%s%.*s",
+		   result->exit_status, words.length ? ": " : "",
+		   (int)(words.length < 160 ? words.length : 160), words.text);
+}
+
+void agent_reply_judge(const struct agent_question *question, const struct child_result *result,
+		       struct agent_reply *reply)
 {
 	json_t *object;
 
@@ -436,11 +503,15 @@ void agent_reply_read(enum fencer_verb verb, const char *plugs, const struct chi
 	}
 	object = result_object(result);
 	if (object) {
-		native_read(object, verb, result, reply);
+		native_read(object, question->verb, result, reply);
 		json_decref(object);
 		return;
 	}
-	switch (verb) {
+	if (question->is_native) {
+		native_silence(result, reply);
+		return;
+	}
+	switch (question->verb) {
 	case FENCER_VERB_OFF:
 	case FENCER_VERB_ON:
 		if (result->exit_status != 0)
@@ -452,7 +523,8 @@ void agent_reply_read(enum fencer_verb verb, const char *plugs, const struct chi
 		foreign_status(result, reply);
 		return;
 	case FENCER_VERB_LIST:
-		foreign_list(plugs ? plugs : "", result, reply);
+		foreign_list(question->plugs ? question->plugs : "", question->separator, result,
+			     reply);
 		return;
 	case FENCER_VERB_PROBE:
 		if (result->exit_status != 0)
@@ -461,4 +533,12 @@ void agent_reply_read(enum fencer_verb verb, const char *plugs, const struct chi
 			reply_fail(reply, RC_PROTOCOL, "probe prints no result");
 		return;
 	}
+}
+
+void agent_reply_read(enum fencer_verb verb, const char *plugs, const struct child_result *result,
+		      struct agent_reply *reply)
+{
+	agent_reply_judge(
+		&(struct agent_question){ .verb = verb, .plugs = plugs, .separator = "," }, result,
+		reply);
 }

@@ -229,3 +229,19 @@ int fence_kv_is_secret(const char *key)
 			return 1;
 	return 0;
 }
+
+int fence_key_equal(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return 0;
+	return *a == *b;
+}
+
+const char *fence_device_separator(const struct fence_device *device)
+{
+	for (size_t i = 0; i < device->options_count; i++)
+		if (fence_key_equal(device->options[i].key, "plug_separator"))
+			return device->options[i].value;
+	return ",";
+}

@@ -24,6 +24,7 @@ enum { FENCE_LEVEL_MAX = 9 };
 struct fence_kv {
 	char *key;
 	char *value; /* may be a secret: never print, see fence_kv_is_secret() */
+	unsigned line;
 };
 
 /* A power device and how to reach it. */
@@ -33,6 +34,7 @@ struct fence_device {
 	struct fence_kv *options; /* handed to the agent on stdin */
 	size_t options_count;
 	unsigned parallel; /* agents at work on this device at the same time; at least 1 */
+	int unlisted;	   /* FENCE_UNLISTED: plugs that a foreign agent cannot list exist */
 	unsigned line;	   /* where the device was opened in the file */
 };
 
@@ -73,6 +75,13 @@ void fence_conf_free(struct fence_conf *conf);
 /* Index of a target or device by exact name; -1 when there is none. */
 long fence_conf_target(const struct fence_conf *conf, const char *name);
 long fence_conf_device(const struct fence_conf *conf, const char *name);
+
+/* Are two option keys the same to an agent? `-` and `_` are equal. */
+int fence_key_equal(const char *a, const char *b);
+
+/* What stands between the plugs of this device: its option plug_separator, else ",". "" when there
+ * is nothing that separates. */
+const char *fence_device_separator(const struct fence_device *device);
 
 /* Does this option's value have to stay secret? (password, community, ... by name) */
 int fence_kv_is_secret(const char *key);

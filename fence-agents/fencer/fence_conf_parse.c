@@ -40,6 +40,7 @@ struct fence_parse {
 	enum fence_section section;
 	unsigned section_line, section_column; /* of the name that opened it */
 	unsigned parallel_line;		       /* FENCE_PARALLEL of this section; 0: not given */
+	unsigned unlisted_line;		       /* FENCE_UNLISTED of this section; 0: not given */
 	unsigned seen_line[16];		       /* by index into fence_settings, global ones only */
 	struct fence_leg_ref *refs;
 	size_t refs_count;
@@ -178,6 +179,28 @@ static int fence_section_open(struct fence_parse *p, enum fence_section section)
 	p->section_line = p->reader.line;
 	p->section_column = conf_column(&p->reader, 1);
 	p->parallel_line = 0;
+	p->unlisted_line = 0;
+	return rc;
+}
+
+/* Open a section by the name at hand, which must be new. The caller frees *name. */
+static int fence_section_named(struct fence_parse *p, enum fence_section section,
+			       const char *expected, char **name)
+{
+	const struct fence_conf *conf = p->conf;
+	int is_device = section == SECTION_DEVICE;
+	int rc = fence_read_name(p, expected, name);
+	long before;
+
+	if (rc)
+		return rc;
+	before = is_device ? fence_conf_device(conf, *name) : fence_conf_target(conf, *name);
+	if (before >= 0)
+		rc = fence_fail_twice(p, 1, is_device ? "this device" : "this node",
+				      is_device ? conf->devices[before].line
+						: conf->targets[before].line);
+	if (rc == 0)
+		rc = fence_section_open(p, section);
 	return rc;
 }
 
@@ -186,17 +209,8 @@ static int fence_set_device(struct fence_parse *p)
 	struct fence_conf *conf = p->conf;
 	struct fence_device *devices;
 	char *name = NULL;
-	long before;
-	int rc = fence_read_name(p, "a device name", &name);
+	int rc = fence_section_named(p, SECTION_DEVICE, "a device name", &name);
 
-	if (rc)
-		return rc;
-	before = fence_conf_device(conf, name);
-	if (before >= 0) {
-		free(name);
-		return fence_fail_twice(p, 1, "this device", conf->devices[before].line);
-	}
-	rc = fence_section_open(p, SECTION_DEVICE);
 	devices = rc ? NULL : reallocarray(conf->devices, conf->devices_count + 1, sizeof *devices);
 	if (!devices) {
 		free(name);
@@ -214,17 +228,8 @@ static int fence_set_node(struct fence_parse *p)
 	struct fence_conf *conf = p->conf;
 	struct fence_target *targets;
 	char *name = NULL;
-	long before;
-	int rc = fence_read_name(p, "one node name", &name);
+	int rc = fence_section_named(p, SECTION_TARGET, "one node name", &name);
 
-	if (rc)
-		return rc;
-	before = fence_conf_target(conf, name);
-	if (before >= 0) {
-		free(name);
-		return fence_fail_twice(p, 1, "this node", conf->targets[before].line);
-	}
-	rc = fence_section_open(p, SECTION_TARGET);
 	targets = rc ? NULL : reallocarray(conf->targets, conf->targets_count + 1, sizeof *targets);
 	if (!targets) {
 		free(name);
@@ -258,15 +263,6 @@ static int fence_set_agent(struct fence_parse *p)
 				       "absolute path");
 	device->agent = strdup(word);
 	return device->agent ? 0 : fence_fail_memory(p);
-}
-
-/* Are two option keys the same to an agent? `-` and `_` are equal. */
-static int fence_key_equal(const char *a, const char *b)
-{
-	for (; *a && *b; a++, b++)
-		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
-			return 0;
-	return *a == *b;
 }
 
 /* Options that the fencer sets itself, and where their value belongs instead. */
@@ -337,6 +333,7 @@ static int fence_set_option(struct fence_parse *p)
 	option = &options[device->options_count++];
 	option->key = strdup(key);
 	option->value = strdup(conf_word(&p->reader, 2));
+	option->line = p->reader.line;
 	if (!option->key || !option->value)
 		return fence_fail_memory(p);
 	fence_note_secret(p, key);
@@ -360,6 +357,25 @@ static int fence_set_parallel(struct fence_parse *p)
 	if (p->section == SECTION_DEVICE)
 		parallel = &fence_parse_device(p)->parallel;
 	return fence_read_number(p, 1, 1, 1024, parallel);
+}
+
+static int fence_set_unlisted(struct fence_parse *p)
+{
+	int rc = fence_need_values(p, 1, "yes or no");
+	const char *word;
+
+	if (rc)
+		return rc;
+	if (p->section != SECTION_DEVICE)
+		return fence_fail_word(p, 0, "no device here, expected FENCE_DEVICE before it");
+	if (p->unlisted_line)
+		return fence_fail_twice(p, 0, "this setting", p->unlisted_line);
+	p->unlisted_line = p->reader.line;
+	word = conf_word(&p->reader, 1);
+	if (strcmp(word, "yes") != 0 && strcmp(word, "no") != 0)
+		return fence_fail_word(p, 1, "expected yes or no");
+	fence_parse_device(p)->unlisted = strcmp(word, "yes") == 0;
+	return 0;
 }
 
 /* ---- levels of a target ---- */
@@ -475,6 +491,7 @@ static const struct {
 	{ "FENCE_PARALLEL", fence_set_parallel, 0 }, { "FENCE_LEVEL", fence_set_level, 0 },
 	{ "FENCE_TIMEOUT", fence_set_timeout, 1 },   { "FENCE_RETRIES", fence_set_retries, 1 },
 	{ "FENCE_TEST_AGE", fence_set_test_age, 1 }, { "FENCE_HISTORY", fence_set_history, 1 },
+	{ "FENCE_UNLISTED", fence_set_unlisted, 0 },
 };
 
 enum { FENCE_SETTINGS = sizeof fence_settings / sizeof fence_settings[0] };
@@ -530,15 +547,6 @@ static size_t fence_plug_next(const char **rest, const char *separator)
 	return end ? (size_t)(end - start) : strlen(start);
 }
 
-/* How an agent of this device takes a list of plugs apart. */
-static const char *fence_plug_separator(const struct fence_device *device)
-{
-	for (size_t i = 0; i < device->options_count; i++)
-		if (fence_key_equal(device->options[i].key, "plug_separator"))
-			return device->options[i].value;
-	return ",";
-}
-
 static int fence_fail_leg(struct fence_parse *p, const struct fence_leg_ref *ref,
 			  const char *problem)
 {
@@ -569,7 +577,7 @@ static int fence_plugs_hold(const char *plugs, const char *end, const char *sepa
 static int fence_check_plugs(struct fence_parse *p, const struct fence_leg_ref *ref)
 {
 	const struct fence_leg *leg = &p->conf->targets[ref->target].legs[ref->leg];
-	const char *separator = fence_plug_separator(&p->conf->devices[leg->device]);
+	const char *separator = fence_device_separator(&p->conf->devices[leg->device]);
 	const char *rest = leg->plugs;
 
 	while (rest) {
@@ -591,7 +599,7 @@ static int fence_check_plugs(struct fence_parse *p, const struct fence_leg_ref *
 static int fence_legs_overlap(const struct fence_conf *conf, const struct fence_leg *a,
 			      const struct fence_leg *b)
 {
-	const char *separator = fence_plug_separator(&conf->devices[a->device]);
+	const char *separator = fence_device_separator(&conf->devices[a->device]);
 	const char *rest = a->plugs;
 
 	if (a->device != b->device || a->level != b->level || !a->plugs != !b->plugs)

@@ -49,28 +49,44 @@ static char *record_line(const struct fence_history_record *r)
 	return line;
 }
 
-int fence_history_append(const char *path, const struct fence_history_record *records, size_t count,
-			 struct err *err)
+int fence_history_text(const struct fence_history_record *records, size_t count, char **text,
+		       size_t *bytes, struct err *err)
 {
-	char *text = NULL;
-	size_t bytes = 0;
 	FILE *out;
-	int failed = 0, rc;
+	int failed = 0;
 
+	*text = NULL;
+	*bytes = 0;
 	if (count == 0)
 		return 0;
-	out = open_memstream(&text, &bytes);
+	out = open_memstream(text, bytes);
 	for (size_t i = 0; out && !failed && i < count; i++) {
 		char *line = record_line(&records[i]);
 
 		failed = !line || fprintf(out, "%s\n", line) < 0;
 		free(line);
 	}
-	if (!out || fclose(out) != 0 || failed) {
-		free(text);
-		return err_set(err, RC_INTERNAL, NULL, "out of memory");
-	}
-	rc = journal_append(path, text, bytes, FILE_BYTES_MAX, err);
+	if (out && fclose(out) == 0 && !failed)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return err_set(err, RC_INTERNAL, NULL, "out of memory");
+}
+
+int fence_history_append_text(const char *path, const char *text, size_t bytes, struct err *err)
+{
+	return journal_append(path, text, bytes, FILE_BYTES_MAX, err);
+}
+
+int fence_history_append(const char *path, const struct fence_history_record *records, size_t count,
+			 struct err *err)
+{
+	char *text;
+	size_t bytes;
+	int rc = fence_history_text(records, count, &text, &bytes, err);
+
+	if (rc == 0 && text)
+		rc = fence_history_append_text(path, text, bytes, err);
 	free(text);
 	return rc;
 }

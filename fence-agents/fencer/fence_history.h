@@ -42,7 +42,15 @@ struct fence_history_record {
 	const char *operator_name; /* who asked: user name or uid */
 };
 
-/* Append records as one write. Failure to write is reported, never fatal to fencing. */
+/* The lines of records, for fence_history_append_text(); *text is the caller's to free, NULL when
+ * there are none. 0 or RC_INTERNAL. */
+int fence_history_text(const struct fence_history_record *records, size_t count, char **text,
+		       size_t *bytes, struct err *err);
+
+/* Append such lines as one write. May wait for another writer, and hang with the disk. */
+int fence_history_append_text(const char *path, const char *text, size_t bytes, struct err *err);
+
+/* Both at once. Failure to write is reported, never fatal to fencing. */
 int fence_history_append(const char *path, const struct fence_history_record *records, size_t count,
 			 struct err *err);
 

@@ -24,6 +24,8 @@
 #include "fence-agents/fencer/fence_conf.h"
 #include "fence-agents/fencer/fencer_core.h" /* enum fencer_op */
 
+enum { FENCER_HISTORY_MS = 2000 }; /* results wait that long for the history, and no longer */
+
 /* What became of one leg (device with its plugs, in a level, for a target). */
 struct fencer_leg_report {
 	size_t leg; /* index into the target's legs */
@@ -61,7 +63,9 @@ struct fencer_report {
 	int cancelled;
 	struct fencer_target_report *targets; /* in the order of the request */
 	size_t targets_count;
-	char *history_error; /* NULL, or why the history could not be written */
+	char *history_error; /* NULL, or a sentence: why the history was not, or is not yet, written */
+	char **warnings;     /* of a test: options that an agent does not have, one sentence each */
+	size_t warnings_count;
 };
 
 /* One line of progress; strings live during the call only. */
@@ -82,8 +86,9 @@ struct fencer_request {
 	void *progress_arg;
 };
 
-/* Run it; returns when every target is decided, no child is left and history is written.
- * SIGINT and SIGTERM cancel: children are ended by process group and the open targets reported
+/* Run it; returns when every target is decided, no child is left and history is written, or
+ * FENCER_HISTORY_MS after that without the history.
+ * SIGINT, SIGTERM, SIGQUIT and SIGHUP (unless it is ignored) cancel: children are ended by process group and the open targets reported
  * as RC_CANCELLED, state unknown. Returns 0 when the run took place, whatever its results; else
  * the reason why nothing was started (an agent that does not exist: RC_CONFIG). */
 int fencer_run(const struct fencer_request *request, struct fencer_report **report,

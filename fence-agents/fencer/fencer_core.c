@@ -244,9 +244,19 @@ static void status_replied(const struct fencer_core *core, const struct target *
 static void list_replied(const struct fencer_core *core, const struct target *t, struct leg *leg,
 			 const struct fencer_core_reply *reply, mono_t now)
 {
-	if (reply->rc == 0 || reply->rc == RC_UNSUPPORTED) {
+	size_t i = (size_t)(leg - leg_of(core, t, 0));
+
+	if (reply->rc == 0 ||
+	    (reply->rc == RC_UNSUPPORTED && config_of(core, t)->legs[i].unlisted)) {
 		leg->listed = 1;
 		leg_ok(core, t, leg, now);
+		return;
+	}
+	if (reply->rc == RC_UNSUPPORTED) {
+		/* A plug that does not exist would read the same: the state is not known (S1). */
+		leg->result.state = POWER_UNKNOWN;
+		leg->result.proof = PROOF_ACCEPTED;
+		leg_fail(core, leg, RC_UNSUPPORTED, FENCER_WHY_UNLISTED, now);
 		return;
 	}
 	/* What was read was not this plug. */
@@ -837,11 +847,6 @@ mono_t fencer_core_deadline(const struct fencer_core *core)
 		}
 	}
 	return when;
-}
-
-size_t fencer_core_at_work(const struct fencer_core *core)
-{
-	return core->at_work;
 }
 
 int fencer_core_finished(const struct fencer_core *core)

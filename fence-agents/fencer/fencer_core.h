@@ -53,6 +53,7 @@ struct fencer_core_leg {
 	uint8_t level;	   /* 1..9, not falling within a target */
 	uint8_t has_plugs; /* it names plugs: a foreign agent's list must contain them */
 	uint8_t has_probe; /* test it by `probe`, else by `status` */
+	uint8_t unlisted;  /* plugs that a foreign agent cannot list are believed to exist */
 };
 
 struct fencer_core_target {
@@ -146,6 +147,7 @@ enum fencer_why {
 	FENCER_WHY_QUEUE,     /* its time was up before its turn came (limits) */
 	FENCER_WHY_UNPROVEN,  /* its agent reports success, but no read-back that proves it */
 	FENCER_WHY_DISAGREES, /* the agent's status contradicts its own success */
+	FENCER_WHY_UNLISTED,  /* it cannot be known whether its plugs exist */
 	FENCER_WHY_CONFIRM,   /* proven off, yet not off when all legs were read together */
 	FENCER_WHY_STOPPED,   /* another leg had lost the level */
 	FENCER_WHY_CANCELLED,
@@ -190,8 +192,6 @@ mono_t fencer_core_deadline(const struct fencer_core *core);
 
 /* Every target decided and no agent at work. */
 int fencer_core_finished(const struct fencer_core *core);
-
-size_t fencer_core_at_work(const struct fencer_core *core);
 
 struct fencer_core_target_result fencer_core_target_result(const struct fencer_core *core,
 							   size_t target);

@@ -3,20 +3,23 @@
  * fencer_io.c - the shell of the fencer: children, signals, time and history around fencer_core.
  *
  * Every event goes through run_event(), which steps the core until it has nothing more to say
- * and turns its actions into work. History is written by a worker thread, one batch at a time,
- * so that a slow disk delays no deadline.
+ * and turns its actions into work. History is written by a thread (fencer_keep), one batch at a
+ * time, so that a slow disk delays no deadline.
  */
 #include "fence-agents/fencer/fencer.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "fence-agents/fencer/agent_catalog.h"
+#include "fence-agents/fencer/agent_options.h"
 #include "fence-agents/fencer/agent_reply.h"
 #include "fence-agents/fencer/fencer_core.h"
+#include "fence-agents/fencer/fencer_keep.h"
 #include "fence-agents/fencer/fencer_report.h"
 #include "host/boot_timer.h"
 #include "host/child.h"
@@ -26,6 +29,7 @@ enum {
 	OUTPUT_BYTES_MAX = 64 << 10, /* kept of an agent's stdout and stderr, each */
 	MARGIN_MAX_MS = 500,	     /* an SDK agent ends this much before it would be killed */
 	MARGIN_PART = 10,
+	SIGNALS = 4,
 };
 
 struct run_leg {
@@ -42,7 +46,7 @@ struct run {
 	struct fencer_report *report;
 	uv_loop_t loop;
 	struct boot_timer timer;
-	uv_signal_t signals[2];
+	uv_signal_t signals[SIGNALS];
 	struct child_host host;
 	struct fencer_core *core;
 	struct fencer_out out;
@@ -50,7 +54,8 @@ struct run {
 	struct fencer_core_target *targets;
 	struct fencer_core_leg *core_legs;
 	unsigned *device_parallel;
-	char **agent_paths; /* for each device; NULL where not needed */
+	char **agent_paths;    /* for each device; NULL where not needed */
+	unsigned char *native; /* for each device: its agent is known to be made with the SDK */
 	size_t legs_count;
 	struct run_leg *legs;	    /* of all targets, one after the other */
 	struct fencer_words *words; /* same order */
@@ -59,12 +64,11 @@ struct run {
 	size_t unstarted_count;
 	size_t done, failed; /* targets */
 	unsigned char *seen; /* targets that have begun a phase */
-	uv_work_t history_work;
+	struct keeper keeper;
 	size_t *decided; /* places, in the order of their decision */
 	size_t decided_count, kept_count, keeping_count;
 	int keeping, no_memory, closing;
-	int history_rc;
-	struct err history_err;
+	int waits_for_history; /* all else is done */
 	char *operator_name;
 };
 
@@ -163,15 +167,34 @@ static void words_set(struct run *run, const struct run_leg *leg, const char *me
 	words->next = strdup(next);
 }
 
+/* What one run of an agent has shown holds for all devices that it controls. */
+static void native_note(struct run *run, size_t device)
+{
+	if (run->native[device])
+		return;
+	for (size_t i = 0; i < run->conf->devices_count; i++)
+		if (strcmp(run->conf->devices[i].agent, run->conf->devices[device].agent) == 0)
+			run->native[i] = 1;
+}
+
 static void agent_done(void *arg, const struct child_result *result)
 {
 	struct run_leg *leg = arg;
 	struct run *run = leg->run;
 	const struct fence_target *target = &run->conf->targets[run->request->targets[leg->place]];
+	size_t device = target->legs[leg->leg].device;
+	struct agent_question question = {
+		.verb = leg->verb,
+		.plugs = target->legs[leg->leg].plugs,
+		.separator = fence_device_separator(&run->conf->devices[device]),
+		.is_native = run->native[device],
+	};
 	struct agent_reply reply;
 
 	leg->child = NULL;
-	agent_reply_read(leg->verb, target->legs[leg->leg].plugs, result, &reply);
+	agent_reply_judge(&question, result, &reply);
+	if (reply.core.native)
+		native_note(run, device);
 	/* Words belong to the failure that counts, which is the first one that was final. */
 	if (reply.core.rc != 0 && fencer_core_leg_result(run->core, leg->place, leg->leg).rc == 0)
 		words_set(run, leg, reply.message, reply.next);
@@ -215,28 +238,35 @@ static void agent_run(struct run *run, const struct fencer_action *action)
 
 /* ---- history ---- */
 
-static void history_write(uv_work_t *work)
-{
-	struct run *run = work->data;
-	struct err err = { 0 };
-
-	if (fencer_report_keep(run->report, run->conf, run->decided + run->kept_count,
-			       run->keeping_count, run->operator_name, &err) != 0) {
-		run->history_rc = err.rc;
-		run->history_err = err;
-	}
-}
-
 static void run_settle(struct run *run);
 
-static void history_written(uv_work_t *work, int status)
+/* The first failure is the one to tell. */
+static void history_failed(struct run *run, const char *why)
 {
-	struct run *run = work->data;
+	if (!run->report->history_error &&
+	    asprintf(&run->report->history_error, "the history was not written: %s", why) < 0)
+		run->report->history_error = NULL;
+}
 
-	(void)status;
+static void history_written(struct keeper *keeper, const struct err *err)
+{
+	struct run *run = keeper->data;
+
+	if (err->rc != 0)
+		history_failed(run, err->text);
 	run->keeping = 0;
 	run->kept_count += run->keeping_count;
 	run_settle(run);
+}
+
+static void history_late(struct run *run)
+{
+	if (!run->report->history_error &&
+	    asprintf(&run->report->history_error,
+		     "the history is not written yet: %s does not take it (locked by another "
+		     "program, or a disk that hangs)",
+		     run->conf->history_path) < 0)
+		run->report->history_error = NULL;
 }
 
 /* Reading a state proves nothing about fencing, and a monitor that asks every minute would push
@@ -248,19 +278,24 @@ static int run_has_history(const struct run *run)
 
 static void history_start(struct run *run)
 {
+	struct err err = { 0 };
+	char *text = NULL;
+	size_t bytes = 0;
+
 	if (run->keeping || run->kept_count == run->decided_count)
 		return;
 	run->keeping_count = run->decided_count - run->kept_count;
-	if (!run_has_history(run)) {
-		run->kept_count = run->decided_count;
-		return;
+	if (run_has_history(run)) {
+		if (fencer_report_lines(run->report, run->conf, run->decided + run->kept_count,
+					run->keeping_count, run->operator_name, &text, &bytes,
+					&err) == 0 &&
+		    keeper_write(&run->keeper, run->conf->history_path, text, bytes, &err) == 0) {
+			run->keeping = 1;
+			return;
+		}
+		history_failed(run, err.text);
 	}
-	run->history_work.data = run;
-	run->keeping = 1;
-	if (uv_queue_work(&run->loop, &run->history_work, history_write, history_written) != 0) {
-		run->keeping = 0;
-		run->kept_count = run->decided_count;
-	}
+	run->kept_count = run->decided_count;
 }
 
 /* ---- news ---- */
@@ -338,19 +373,38 @@ static void action_take(struct run *run, const struct fencer_action *action)
 
 /* ---- the loop ---- */
 
+static void signals_close(struct run *run)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (run->signals[i].data)
+			uv_close((uv_handle_t *)&run->signals[i], NULL);
+}
+
+static void run_close(struct run *run)
+{
+	run->closing = 1;
+	keeper_close(&run->keeper);
+	boot_timer_close(&run->timer, NULL);
+	signals_close(run);
+}
+
 static void run_settle(struct run *run)
 {
+	if (run->closing)
+		return;
 	history_start(run);
 	if (!fencer_core_finished(run->core)) {
 		boot_timer_set(&run->timer, fencer_core_deadline(run->core));
 		return;
 	}
-	if (run->keeping || run->closing || run->unstarted_count > 0)
+	if (run->unstarted_count > 0)
 		return;
-	run->closing = 1;
-	boot_timer_close(&run->timer, NULL);
-	for (size_t i = 0; i < 2; i++)
-		uv_close((uv_handle_t *)&run->signals[i], NULL);
+	if (!run->keeping) {
+		run_close(run);
+	} else if (!run->waits_for_history) {
+		run->waits_for_history = 1;
+		boot_timer_set(&run->timer, mono_add_ms(clock_now(), FENCER_HISTORY_MS));
+	}
 }
 
 static void run_step(struct run *run, struct fencer_event event)
@@ -379,8 +433,14 @@ static void run_event(struct run *run, struct fencer_event event)
 
 static void run_timer_fired(struct boot_timer *timer)
 {
-	run_event(timer->data,
-		  (struct fencer_event){ .kind = FENCER_EVENT_TICK, .now = clock_now() });
+	struct run *run = timer->data;
+
+	if (run->waits_for_history) {
+		history_late(run);
+		run_close(run);
+		return;
+	}
+	run_event(run, (struct fencer_event){ .kind = FENCER_EVENT_TICK, .now = clock_now() });
 }
 
 static void run_signalled(uv_signal_t *handle, int number)
@@ -388,6 +448,8 @@ static void run_signalled(uv_signal_t *handle, int number)
 	struct run *run = handle->data;
 
 	(void)number;
+	if (run->closing || fencer_core_finished(run->core))
+		return; /* everything is decided: nothing to cancel */
 	run->report->cancelled = 1;
 	run_event(run, (struct fencer_event){ .kind = FENCER_EVENT_CANCEL, .now = clock_now() });
 }
@@ -409,21 +471,44 @@ static long same_agent(const struct run *run, size_t device)
 	return -1;
 }
 
-static int agent_probes(const char *path)
+static void warning_keep(void *arg, const char *text)
 {
-	struct agent_info info;
-	struct err err = { 0 };
-	int probes;
+	struct fencer_report *report = arg;
+	char **grown = reallocarray(report->warnings, report->warnings_count + 1, sizeof *grown);
 
-	agent_info_load(path, &info, &err);
-	probes = info.valid && info.has_probe;
-	agent_info_clear(&info);
-	return probes;
+	if (!grown)
+		return;
+	report->warnings = grown;
+	grown[report->warnings_count] = strdup(text);
+	report->warnings_count += grown[report->warnings_count] != NULL;
 }
 
-/* Find the program of every device that is needed, once for each program; for a test also
- * whether it has `probe`. */
-static int run_find_agents(struct run *run, unsigned char *probes, struct err *err)
+/* What is found out about agents before a test. */
+struct surveys {
+	struct agent_info *infos; /* by device; of the first one for each agent */
+	size_t *first;		  /* by device: which one that was */
+	unsigned char *probes;	  /* by device */
+};
+
+/* A test reads metadata: has the agent `probe`, does it owe us results, has it these options? */
+static void agent_survey(struct run *run, struct surveys *surveys, size_t device, long same)
+{
+	size_t first = same >= 0 ? surveys->first[same] : device;
+	struct agent_info *info = &surveys->infos[first];
+	struct err err = { 0 };
+
+	surveys->first[device] = first;
+	if (run->request->op != FENCER_TEST && run->request->op != FENCER_TEST_REAL)
+		return;
+	if (device == first)
+		agent_info_load(run->agent_paths[device], info, &err);
+	surveys->probes[device] = info->valid && info->has_probe;
+	run->native[device] = info->valid && info->native;
+	agent_options_check(run->conf, device, info, warning_keep, run->report);
+}
+
+/* Find the program of every device that is needed, once for each program. */
+static int run_find_agents(struct run *run, struct surveys *surveys, struct err *err)
 {
 	for (size_t n = 0; n < run->request->targets_count; n++) {
 		const struct fence_target *target = &run->conf->targets[run->request->targets[n]];
@@ -435,19 +520,12 @@ static int run_find_agents(struct run *run, unsigned char *probes, struct err *e
 			if (run->agent_paths[device])
 				continue;
 			same = same_agent(run, device);
-			if (same >= 0) {
-				run->agent_paths[device] = strdup(run->agent_paths[same]);
-				probes[device] = probes[same];
-				if (!run->agent_paths[device])
-					return run_out_of_memory(err);
-				continue;
-			}
-			run->agent_paths[device] = agent_find(run->conf->devices[device].agent,
-							      err);
+			run->agent_paths[device] =
+				same >= 0 ? strdup(run->agent_paths[same])
+					  : agent_find(run->conf->devices[device].agent, err);
 			if (!run->agent_paths[device])
-				return err->rc;
-			probes[device] = run->request->op == FENCER_TEST &&
-					 agent_probes(run->agent_paths[device]);
+				return same >= 0 ? run_out_of_memory(err) : err->rc;
+			agent_survey(run, surveys, device, same);
 		}
 	}
 	return 0;
@@ -469,11 +547,12 @@ static int run_alloc(struct run *run)
 	run->unstarted = calloc(run->legs_count, sizeof *run->unstarted);
 	run->device_parallel = calloc(devices, sizeof *run->device_parallel);
 	run->agent_paths = calloc(devices, sizeof *run->agent_paths);
+	run->native = calloc(devices, 1);
 	run->report = fencer_report_new(run->request);
 	run->operator_name = fencer_operator_name();
 	return run->targets && run->first_leg && run->seen && run->decided && run->core_legs &&
 	       run->legs && run->words && run->unstarted && run->device_parallel &&
-	       run->agent_paths && run->report && run->operator_name;
+	       run->agent_paths && run->native && run->report && run->operator_name;
 }
 
 static void run_configure(struct run *run, const unsigned char *probes)
@@ -495,6 +574,7 @@ static void run_configure(struct run *run, const unsigned char *probes)
 				.level = (uint8_t)leg->level,
 				.has_plugs = leg->plugs != NULL,
 				.has_probe = probes[leg->device],
+				.unlisted = run->conf->devices[leg->device].unlisted != 0,
 			};
 			run->legs[at].run = run;
 			run->legs[at].place = n;
@@ -517,28 +597,46 @@ static void run_configure(struct run *run, const unsigned char *probes)
 
 static int run_prepare(struct run *run, struct err *err)
 {
-	unsigned char *probes;
+	struct surveys surveys;
 	int rc;
 
 	if (!run_alloc(run))
 		return run_out_of_memory(err);
-	probes = calloc(run->conf->devices_count, 1);
-	if (!probes)
-		return run_out_of_memory(err);
-	rc = run_find_agents(run, probes, err);
+	surveys.infos = calloc(run->conf->devices_count, sizeof *surveys.infos);
+	surveys.first = calloc(run->conf->devices_count, sizeof *surveys.first);
+	surveys.probes = calloc(run->conf->devices_count, 1);
+	if (surveys.infos && surveys.first && surveys.probes)
+		rc = run_find_agents(run, &surveys, err);
+	else
+		rc = run_out_of_memory(err);
 	if (rc == 0)
-		run_configure(run, probes);
-	free(probes);
+		run_configure(run, surveys.probes);
+	for (size_t i = 0; surveys.infos && i < run->conf->devices_count; i++)
+		agent_info_clear(&surveys.infos[i]);
+	free(surveys.infos);
+	free(surveys.first);
+	free(surveys.probes);
 	return rc;
+}
+
+/* A terminal that goes away ends children as well as ^C does; but who runs us under nohup wants us
+ * to go on. */
+static int signal_is_ignored(int number)
+{
+	struct sigaction now;
+
+	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 static int run_signals(struct run *run)
 {
-	static const int numbers[2] = { SIGINT, SIGTERM };
+	static const int numbers[SIGNALS] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&run->loop, &run->signals[i]);
 		run->signals[i].data = run;
+		if (numbers[i] == SIGHUP && signal_is_ignored(SIGHUP))
+			continue;
 		if (uv_signal_start(&run->signals[i], run_signalled, numbers[i]) != 0)
 			return RC_INTERNAL;
 	}
@@ -561,9 +659,11 @@ static int run_loop(struct run *run, mono_t start, struct err *err)
 	} else if (run_signals(run) != 0) {
 		rc = err_set(err, RC_INTERNAL, NULL, "cannot watch for signals");
 		boot_timer_close(&run->timer, NULL);
-		for (size_t i = 0; i < 2; i++)
-			if (run->signals[i].data)
-				uv_close((uv_handle_t *)&run->signals[i], NULL);
+		signals_close(run);
+	} else if (keeper_init(&run->keeper, &run->loop, history_written, run) != 0) {
+		rc = err_set(err, RC_INTERNAL, NULL, "cannot be called by threads");
+		boot_timer_close(&run->timer, NULL);
+		signals_close(run);
 	} else {
 		run->core = fencer_core_init(memory, &run->config, start);
 		run_event(run,
@@ -595,6 +695,7 @@ static void run_free(struct run *run)
 	free(run->unstarted);
 	free(run->device_parallel);
 	free(run->agent_paths);
+	free(run->native);
 	free(run->operator_name);
 	fencer_report_free(run->report);
 	free(run);
@@ -627,8 +728,6 @@ int fencer_run(const struct fencer_request *request, struct fencer_report **repo
 	if (rc == 0) {
 		*report = run->report;
 		run->report = NULL;
-		if (run->history_rc != 0)
-			(*report)->history_error = strdup(run->history_err.text);
 	}
 	run_free(run);
 	return rc;

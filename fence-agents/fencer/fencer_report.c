@@ -72,6 +72,9 @@ void fencer_report_free(struct fencer_report *report)
 	}
 	free(report->targets);
 	free(report->history_error);
+	for (size_t i = 0; i < report->warnings_count; i++)
+		free(report->warnings[i]);
+	free(report->warnings);
 	free(report);
 }
 
@@ -115,7 +118,8 @@ static const char *stopper_name(const struct fence_conf *conf, const struct fenc
 
 /* The sentence without the device's name, and the advice. */
 static void leg_sentence(FILE *out, const char **next, const struct fencer_core_leg_result *r,
-			 const struct fencer_words *words, const char *stopper, unsigned level)
+			 const struct fencer_words *words, const char *stopper,
+			 const struct fence_leg *leg)
 {
 	const char *verb = fencer_verb_word(r->verb);
 
@@ -151,15 +155,20 @@ static void leg_sentence(FILE *out, const char **next, const struct fencer_core_
 			power_word(r->state));
 		*next = "look at the machine: the device may be slow, or does not switch it";
 		return;
+	case FENCER_WHY_UNLISTED:
+		fprintf(out, "its agent cannot list plugs, so it is not known that plug %s exists",
+			leg->plugs ? leg->plugs : "");
+		*next = "set FENCE_UNLISTED yes in the device's section to trust it";
+		return;
 	case FENCER_WHY_CONFIRM:
 		fprintf(out,
 			"it was proven off, but reads %s when all devices of level %u are read "
 			"together",
-			power_word(r->state), level);
+			power_word(r->state), leg->level);
 		*next = "find out who switches it on";
 		return;
 	case FENCER_WHY_STOPPED:
-		fprintf(out, "stopped, because level %u was lost with %s", level, stopper);
+		fprintf(out, "stopped, because level %u was lost with %s", leg->level, stopper);
 		return;
 	case FENCER_WHY_CANCELLED:
 		fputs("stopped by the operator; what the device did is unknown", out);
@@ -197,7 +206,7 @@ static int leg_fill(struct fencer_leg_report *leg, const struct fencer_request *
 		fprintf(out, "%s: ", device->name);
 		leg_sentence(out, &next, &r, words,
 			     stopper_name(conf, target, leg->leg, core, place),
-			     target->legs[leg->leg].level);
+			     &target->legs[leg->leg]);
 	}
 	if (fclose(out) != 0)
 		return RC_INTERNAL;
@@ -372,9 +381,9 @@ static size_t target_records(struct fence_history_record *out,
 	return n;
 }
 
-int fencer_report_keep(const struct fencer_report *report, const struct fence_conf *conf,
-		       const size_t *places, size_t count, const char *operator_name,
-		       struct err *err)
+int fencer_report_lines(const struct fencer_report *report, const struct fence_conf *conf,
+			const size_t *places, size_t count, const char *operator_name, char **text,
+			size_t *bytes, struct err *err)
 {
 	/* One more than needed: a size of zero is nobody's friend. */
 	struct fence_history_record *records = calloc(records_count(report, places, count) + 1,
@@ -387,7 +396,7 @@ int fencer_report_keep(const struct fencer_report *report, const struct fence_co
 	for (size_t i = 0; i < count; i++)
 		n += target_records(records + n, &report->targets[places[i]], report->op, conf,
 				    operator_name);
-	rc = fence_history_append(conf->history_path, records, n, err);
+	rc = fence_history_text(records, n, text, bytes, err);
 	free(records);
 	return rc;
 }

@@ -25,10 +25,10 @@ int fencer_report_fill(struct fencer_report *report, const struct fencer_request
 		       size_t place, const struct fencer_core *core,
 		       const struct fencer_words *words);
 
-/* Append filled targets to the history, as one write; several threads must not do so at once. */
-int fencer_report_keep(const struct fencer_report *report, const struct fence_conf *conf,
-		       const size_t *places, size_t count, const char *operator_name,
-		       struct err *err);
+/* Filled targets as lines of the history; *text is the caller's to free. Returns 0 or RC_INTERNAL. */
+int fencer_report_lines(const struct fencer_report *report, const struct fence_conf *conf,
+			const size_t *places, size_t count, const char *operator_name, char **text,
+			size_t *bytes, struct err *err);
 
 /* Who runs this: the name from the password file, or the number. The caller frees it. */
 char *fencer_operator_name(void);

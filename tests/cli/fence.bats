@@ -286,9 +286,65 @@ write_conf_for() {
 	write_conf_for fence_believe
 	run -1 holdfast fence off n1 -c fence_believe.conf
 	[[ $output == "n1  FAILED "* ]]
-	run -0 holdfast fence status n1 -c fence_believe.conf
-	run -0 holdfast fence test n1 -c fence_believe.conf
+	run -1 holdfast fence status n1 -c fence_believe.conf
+	[[ $output == *"protocol: "*'expected the line "Status: ON"'* ]]
+	run -1 holdfast fence test n1 -c fence_believe.conf
+	[[ $output != *"can be fenced."* ]]
+	# shellcheck disable=SC2016
+	write_agent fence_says_on 'case $action in status | monitor) echo "Status: ON" ;; esac; exit 0'
+	write_conf_for fence_says_on
+	run -0 holdfast fence status n1 -c fence_says_on.conf
+	run -0 holdfast fence test n1 -c fence_says_on.conf
 	[[ $output == *"(status only)"*"VERDICT: n1 can be fenced."* ]]
+}
+
+@test "exit status 2 is off only with the API's words" {
+	local words n=0
+	for words in 'echo "Error: management card is offline"' 'echo "ERROR: Unknown option json" >&2' : \
+		'echo "Status: OFFLINE"'; do
+		write_agent fence_two_$n "[ \$action != status ] || { $words; exit 2; }"
+		write_conf_for fence_two_$n
+		run -1 holdfast fence off n1 -c fence_two_$n.conf --json
+		jq -e '(.off_proven | not) and .cause == "protocol" and .state == "unknown"' <<<"$output"
+		n=$((n + 1))
+	done
+}
+
+@test "plugs that an agent cannot list prove nothing, unless the file says so" {
+	# shellcheck disable=SC2016
+	write_agent fence_nolist 'case $action in status) echo "Status: OFF"; exit 2 ;; list) echo N/A ;; esac'
+	write_conf_for fence_nolist
+	sed -i 's/FENCE_LEVEL 1 dev/&:77/' fence_nolist.conf
+	run -1 holdfast fence off n1 -c fence_nolist.conf
+	[[ $output == *"unsupported: "*"cannot list plugs, so it is not known that plug 77 exists"*"FENCE_UNLISTED yes"* ]]
+	sed -i 's/FENCE_AGENT.*/&\n  FENCE_UNLISTED yes/' fence_nolist.conf
+	run -0 holdfast fence off n1 -c fence_nolist.conf
+	[[ $output == "n1  off, proven"* ]]
+}
+
+@test "an agent that owes results is not believed without them" {
+	# shellcheck disable=SC2016
+	write_agent fence_mute 'echo "Status: ON"'
+	sed -i 's/^<resource-agent/<?holdfast abi="1" json="1"?>\n&/' agents/fence_mute
+	write_conf_for fence_mute
+	run -1 holdfast fence test n1 -c fence_mute.conf
+	[[ $output == *"protocol: "*"without the result that it owes"* ]]
+	[[ $output != *"can be fenced."* ]]
+}
+
+@test "an option that the agent does not have is warned of, with the line and the nearest name" {
+	sed -i 's/power_timeout 0.2/power_tmieout 0.2/' holdfast.conf
+	local line warning
+	line=$(grep -n power_tmieout holdfast.conf | cut -d: -f1)
+	warning="warning: $PWD/holdfast.conf:$line: fence_testing has no option power_tmieout; power_timeout?"
+	run --separate-stderr holdfast fence test node2
+	[[ $stderr == *"$warning"* ]]
+	run -0 --separate-stderr holdfast fence off --dry-run node2
+	[[ $stderr == *"$warning" ]]
+	# Other spellings, and the names of old, are no slips.
+	sed -i 's/power_tmieout/power-timeout/; s/password hunter2/passwd hunter2/' holdfast.conf
+	run -0 --separate-stderr holdfast fence off --dry-run --all
+	[ "$stderr" = "" ]
 }
 
 @test "--timeout bounds an agent that never ends, and leaves no process" {
@@ -500,7 +556,7 @@ on_terminal() {
 	[[ $output == *"the output could not be written: Broken pipe"* ]]
 }
 
-@test "SIGINT cancels: children end, the power is unknown, exit status 1" {
+@test "signals cancel: children end, the power is unknown, exit status 1" {
 	# shellcheck disable=SC2016
 	write_agent fence_hang 'echo $$ >'"$PWD"'/hang.pid; sleep 1000 & wait'
 	write_conf_for fence_hang

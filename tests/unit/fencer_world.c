@@ -141,6 +141,7 @@ static void target_parse(size_t t, const char *text)
 		leg->level = (uint8_t)(slash[1] - '0');
 		leg->has_plugs = strchr(slash + 1, 'p') != NULL;
 		leg->has_probe = strchr(slash + 1, 'q') != NULL;
+		leg->unlisted = strchr(slash + 1, 'u') != NULL;
 	}
 }
 

@@ -4,7 +4,8 @@
  *
  * A scenario is text, one statement a line:
  *	op off				status, on, off, reboot, test, test-real
- *	target n1=pdu/1p,bmc/2q		device/level; p: names plugs, q: has probe
+ *	target n1=pdu/1p,bmc/2q		device/level; p: names plugs, q: has probe,
+ *					u: plugs that cannot be listed are believed
  *	rule pdu off proven 100 1	what its agent answers after 100 ms, once (0, or nothing: always)
  *	set retries 2			also timeout_ms, parallel, device_parallel, cancel_at_ms
  * The first rule that fits and is not used up counts. Time is virtual. Answers:

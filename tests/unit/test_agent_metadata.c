@@ -65,6 +65,10 @@ static void good_metadata(void **state)
 	assert_true(info.native && info.has_probe && info.takes_plug);
 	assert_true(info.has_off && info.has_on && info.has_status && info.has_list);
 	assert_false(info.has_reboot);
+	assert_int_equal(info.parameters_count, 3);
+	assert_string_equal(info.parameters[0], "action");
+	assert_string_equal(info.parameters[1], "plug");
+	assert_string_equal(info.parameters[2], "port");
 }
 
 static void foreign_metadata(void **state)

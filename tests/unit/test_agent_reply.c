@@ -181,8 +181,22 @@ static void foreign_status(void **state)
 	} cases[] = {
 		{ 0, "Status: ON\n", "", POWER_ON, 1 },
 		{ 2, "Status: OFF\n", "", POWER_OFF, 1 },
-		{ 0, "", "", POWER_ON, 1 },
-		{ 2, "", "", POWER_OFF, 1 },
+		{ 2, "login ok\r\n  status:\toff \r\nbye", "", POWER_OFF, 1 },
+		{ 0, "Status:ON", "", POWER_ON, 1 },
+		/* a missing answer is unknown */
+		{ 0, "", "", POWER_UNKNOWN, 0 },
+		{ 2, "", "", POWER_UNKNOWN, 0 },
+		{ 0, "", "Status: ON\n", POWER_UNKNOWN, 0 },
+		{ 2, "", "Status: OFF\n", POWER_UNKNOWN, 0 },
+		{ 0, "\x01\xffgarbage\n", "", POWER_UNKNOWN, 0 },
+		/* the words inside others */
+		{ 2, "Error: management card is offline\n", "", POWER_UNKNOWN, 0 },
+		{ 2, "Status: OFFLINE\n", "", POWER_UNKNOWN, 0 },
+		{ 2, "no Status: OFF\n", "", POWER_UNKNOWN, 0 },
+		{ 2, "Status: OFF?\n", "", POWER_UNKNOWN, 0 },
+		{ 0, "Status: ONE moment\n", "", POWER_UNKNOWN, 0 },
+		{ 2, "", "ERROR: Unknown option 'json'\n", POWER_UNKNOWN, 0 },
+		{ 2, "Status: ON\nStatus: OFF\n", "", POWER_UNKNOWN, 0 },
 		/* exit status 2 is also how programs end that do not understand their options */
 		{ 2, "", "usage: x [-h]\nx: error: unknown option\n", POWER_UNKNOWN, 0 },
 		{ 2, "usage: x [-o off]\n", "", POWER_UNKNOWN, 0 },
@@ -191,7 +205,7 @@ static void foreign_status(void **state)
 		  "2026-01-01 10:00:00,123 WARNING: Parse error: Ignoring unknown option 'json=1'\n"
 		  "\n",
 		  POWER_OFF, 1 },
-		{ 2, "",
+		{ 2, "Status: OFF\n",
 		  "2026-01-01 10:00:00,123 WARNING: Parse error: Ignoring unknown option "
 		  "'action_timeout=9'\n\n",
 		  POWER_OFF, 1 },
@@ -207,6 +221,77 @@ static void foreign_status(void **state)
 		answer(FENCER_VERB_STATUS, NULL, cases[i].status, cases[i].out, cases[i].err);
 		assert_int_equal(reply.core.state, cases[i].state);
 		assert_int_equal(reply.core.rc == 0, cases[i].ok);
+	}
+}
+
+/* What came, and what was expected. */
+static void foreign_status_words(void **state)
+{
+	struct child_result result = {
+		.exit_status = 2, .out = "Status: OFF", .out_bytes = 11, .out_dropped = 1, .err = ""
+	};
+
+	(void)state;
+	answer(FENCER_VERB_STATUS, NULL, 2, "", "ERROR: Unknown option 'json'\n");
+	assert_int_equal(reply.core.rc, RC_PROTOCOL);
+	assert_string_equal(reply.message, "exit status 2 with \"ERROR: Unknown option 'json'\", "
+					   "expected the line \"Status: OFF\" with it");
+	answer(FENCER_VERB_STATUS, NULL, 0, "\nhello\nworld\n", "");
+	assert_string_equal(reply.message, "exit status 0 with \"hello\", expected the line "
+					   "\"Status: ON\" with it");
+	answer(FENCER_VERB_STATUS, NULL, 2, "", "");
+	assert_string_equal(reply.message, "exit status 2 without a word, expected the line "
+					   "\"Status: OFF\" with it");
+	agent_reply_read(FENCER_VERB_STATUS, NULL, &result, &reply);
+	assert_int_equal(reply.core.rc, RC_PROTOCOL);
+	assert_int_equal(reply.core.state, POWER_UNKNOWN);
+}
+
+/* An agent that owes a result has given no answer without one, whatever it prints. */
+static void native_without_a_result(void **state)
+{
+	static const enum fencer_verb verbs[] = { FENCER_VERB_OFF, FENCER_VERB_ON,
+						  FENCER_VERB_STATUS, FENCER_VERB_LIST,
+						  FENCER_VERB_PROBE };
+	struct child_result result = { .out = "Status: ON\n", .out_bytes = 11, .err = "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+		struct agent_question question = { .verb = verbs[i],
+						   .separator = ",",
+						   .is_native = 1 };
+
+		agent_reply_judge(&question, &result, &reply);
+		assert_int_equal(reply.core.rc, RC_PROTOCOL);
+		assert_int_equal(reply.core.state, POWER_UNKNOWN);
+		assert_int_equal(reply.core.proof, PROOF_NONE);
+		assert_string_equal(reply.message,
+				    "exit status 0 without the result that it owes: Status: ON");
+	}
+}
+
+static void foreign_list_with_separator(void **state)
+{
+	static const struct {
+		const char *plugs, *separator;
+		int rc;
+	} cases[] = {
+		{ "1;2", ";", 0 },
+		{ "1;9", ";", RC_NO_SUCH_PLUG },
+		{ "1,2", ";", RC_NO_SUCH_PLUG },
+		{ "1 ; 2", " ; ", 0 },
+		{ "1,2", "", RC_NO_SUCH_PLUG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct child_result result = { .out = "1,a\n2,b\n", .out_bytes = 8, .err = "" };
+		struct agent_question question = { .verb = FENCER_VERB_LIST,
+						   .plugs = cases[i].plugs,
+						   .separator = cases[i].separator };
+
+		agent_reply_judge(&question, &result, &reply);
+		assert_int_equal(reply.core.rc, cases[i].rc);
 	}
 }
 
@@ -325,7 +410,10 @@ int main(void)
 		cmocka_unit_test(killed_is_unknown),
 		cmocka_unit_test(foreign_command_is_only_accepted),
 		cmocka_unit_test(foreign_status),
+		cmocka_unit_test(foreign_status_words),
+		cmocka_unit_test(native_without_a_result),
 		cmocka_unit_test(foreign_list),
+		cmocka_unit_test(foreign_list_with_separator),
 		cmocka_unit_test(foreign_list_cut_off),
 		cmocka_unit_test(foreign_causes),
 		cmocka_unit_test(foreign_probe_is_no_answer),

@@ -227,6 +227,13 @@ static void results(void **state)
 		{ "off", 0, "true", "off", "proven", "true", "null", "", 0, 1 },
 		{ "off", 0, "true", "off", "proven", "false", "null", "", 0, 0 },
 		{ "off", 2, "true", "off", "proven", "true", "null", "", 2, 0 },
+		{ "reboot", 0, "true", "on", "proven", "true", "null", "", 0, 1 },
+		/* Fenced, though it does not come back. */
+		{ "reboot", 0, "false", "off", "none", "true", "\"timeout\"", "no", 0, 1 },
+		{ "reboot", 0, "false", "off", "none", "true", "null", "no", 0, 0 },
+		{ "reboot", 0, "false", "off", "none", "false", "\"timeout\"", "no", 0, 0 },
+		{ "reboot", 1, "false", "on", "none", "false", "\"state\"", "no", 1, 1 },
+		{ "on", 0, "false", "off", "none", "true", "\"timeout\"", "no", 0, 0 },
 	};
 	char text[1024], why[200];
 

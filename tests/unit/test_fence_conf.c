@@ -74,6 +74,7 @@ static void test_whole(void **state)
 		"  FENCE_OPTION ip 10.0.0.7\n"
 		"  FENCE_OPTION password \"a b#\\\"\"\n"
 		"FENCE_DEVICE pdu-a\n  FENCE_AGENT fence_apc\n  FENCE_PARALLEL 4\n"
+		"  FENCE_UNLISTED yes\n"
 		"FENCE_DEVICE pdu-b\n  FENCE_AGENT fence_apc\n");
 	const struct fence_target *node;
 
@@ -91,6 +92,9 @@ static void test_whole(void **state)
 	assert_string_equal(conf->devices[0].options[1].value, "a b#\"");
 	assert_int_equal(conf->devices[0].parallel, 1);
 	assert_int_equal(conf->devices[1].parallel, 4);
+	assert_int_equal(conf->devices[0].unlisted, 0);
+	assert_int_equal(conf->devices[1].unlisted, 1);
+	assert_int_equal(conf->devices[0].options[1].line, 16);
 	assert_int_equal(fence_conf_device(conf, "pdu-b"), 2);
 	assert_int_equal(fence_conf_device(conf, "pdu"), -1);
 	assert_int_equal(fence_conf_target(conf, "node1"), 0);
@@ -152,6 +156,11 @@ static const struct {
 	  "f:3:1: FENCE_TIMEOUT: this setting was there before, in line 1, expected once" },
 	{ "FENCE_PARALLEL 1\nFENCE_PARALLEL 2\n",
 	  "f:2:1: FENCE_PARALLEL: this setting was there before, in line 1, expected once" },
+	{ DEVICES "FENCE_UNLISTED no\nFENCE_UNLISTED no\n",
+	  "f:6:1: FENCE_UNLISTED: this setting was there before, in line 5, expected once" },
+	{ DEVICES "FENCE_UNLISTED maybe\n", "f:5:16: maybe: expected yes or no" },
+	{ "FENCE_UNLISTED yes\n",
+	  "f:1:1: FENCE_UNLISTED: no device here, expected FENCE_DEVICE before it" },
 	{ DEVICES "FENCE_DEVICE bmc1\n",
 	  "f:5:14: bmc1: this device was there before, in line 1, expected once" },
 	{ DEVICES "NODE_NAME n\nFENCE_LEVEL 1 bmc1\nNODE_NAME n\n",

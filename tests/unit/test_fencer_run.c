@@ -11,11 +11,13 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,11 +51,11 @@ static void setup_moods(const char *plugs, size_t count, const char *const *word
 		assert_non_null(file);
 		fputs("on\n", file);
 		fclose(file);
-		options[i][0] = (struct fence_kv){ "state_file", states[i] };
-		options[i][1] = (struct fence_kv){ "mood", moods[i] };
-		options[i][2] = (struct fence_kv){ "plugs", "1 2 3" };
-		options[i][3] = (struct fence_kv){ "note", note };
-		options[i][4] = (struct fence_kv){ "password", "hunter2" };
+		options[i][0] = (struct fence_kv){ "state_file", states[i], 0 };
+		options[i][1] = (struct fence_kv){ "mood", moods[i], 0 };
+		options[i][2] = (struct fence_kv){ "plugs", "1 2 3", 0 };
+		options[i][3] = (struct fence_kv){ "note", note, 0 };
+		options[i][4] = (struct fence_kv){ "password", "hunter2", 0 };
 		devices[i] = (struct fence_device){ .name = names[i],
 						    .agent = agent,
 						    .options = options[i],
@@ -242,11 +244,12 @@ static void output_that_is_no_answer(void **state)
 	}
 }
 
-/* 10 MB on each of stdout and stderr: the words behind them are lost, the exit status is not. */
+/* 10 MB on each of stdout and stderr: the words behind them are lost, and with them the answer. */
 static void output_without_end(void **state)
 {
 	(void)state;
-	assert_int_equal(run_mood("flood", NULL, FENCER_STATUS, 0)->state, POWER_ON);
+	assert_int_equal(run_mood("flood", NULL, FENCER_STATUS, 0)->rc, RC_PROTOCOL);
+	assert_int_equal(report->targets->state, POWER_UNKNOWN);
 	assert_int_equal(run_mood("flood", NULL, FENCER_OFF, 0)->off_proven, 0);
 	assert_true(report->targets->rc != 0);
 }
@@ -338,12 +341,11 @@ static void agent_that_cannot_be_started(void **state)
 
 static void interrupt_when_one_is_done(void *arg, const struct fencer_progress *progress)
 {
-	(void)arg;
 	if (progress->done == 1)
-		kill(getpid(), SIGTERM);
+		kill(getpid(), *(const int *)arg);
 }
 
-static void interruption_cancels(void **state)
+static void interruption_cancels(int number)
 {
 	static const char *const words[] = { "good", "hang", "deaf" };
 	struct fencer_request request = {
@@ -352,10 +354,10 @@ static void interruption_cancels(void **state)
 		.targets = wanted,
 		.targets_count = 3,
 		.progress = interrupt_when_one_is_done,
+		.progress_arg = &number,
 	};
 	struct err err = { 0 };
 
-	(void)state;
 	setup_moods(NULL, 3, words);
 	assert_int_equal(fencer_run(&request, &report, &err), 0);
 	assert_true(report->cancelled);
@@ -365,6 +367,103 @@ static void interruption_cancels(void **state)
 		assert_int_equal(report->targets[i].state, POWER_UNKNOWN);
 	}
 	nobody_is_left();
+}
+
+static void every_signal_to_end_cancels(void **state)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		fencer_report_free(report);
+		report = NULL;
+		interruption_cancels(numbers[i]);
+	}
+}
+
+/* Under nohup the terminal may go. */
+static void ignored_hangup_stays_ignored(void **state)
+{
+	static const char *const words[] = { "good", "good" };
+	static int number = SIGHUP;
+	struct fencer_request request = {
+		.conf = &conf,
+		.op = FENCER_OFF,
+		.targets = wanted,
+		.targets_count = 2,
+		.parallel = 1,
+		.progress = interrupt_when_one_is_done,
+		.progress_arg = &number,
+	};
+	struct err err = { 0 };
+
+	(void)state;
+	setup_moods(NULL, 2, words);
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(fencer_run(&request, &report, &err), 0);
+	signal(SIGHUP, SIG_DFL);
+	assert_false(report->cancelled);
+	assert_int_equal(report->targets[1].rc, 0);
+}
+
+/* Somebody sits on the history: the results do not wait for him. */
+static void history_that_hangs_is_left_behind(void **state)
+{
+	int fd = open(history, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(run_mood("good", NULL, FENCER_OFF, 0)->rc, 0);
+	assert_int_equal(report->targets->off_proven, 1);
+	assert_non_null(report->history_error);
+	assert_non_null(strstr(report->history_error, "not written yet"));
+	assert_non_null(strstr(report->history_error, history));
+	close(fd);
+}
+
+static void plugs_that_cannot_be_listed(void **state)
+{
+	(void)state;
+	assert_int_equal(run_mood("unlisted", "2", FENCER_OFF, 0)->rc, RC_UNSUPPORTED);
+	assert_int_equal(report->targets->off_proven, 0);
+	assert_int_equal(report->targets->proof, PROOF_ACCEPTED);
+	assert_non_null(strstr(report->targets->message,
+			       "cannot list plugs, so it is not known that plug 2 exists"));
+	assert_non_null(strstr(report->targets->next, "FENCE_UNLISTED yes"));
+	devices[0].unlisted = 1;
+	run(FENCER_OFF, 0);
+	assert_int_equal(report->targets->rc, 0);
+	assert_int_equal(report->targets->off_proven, 1);
+}
+
+static void plugs_with_a_separator_of_their_own(void **state)
+{
+	(void)state;
+	setup_moods("1;3", 1, (const char *const[]){ "good" });
+	options[0][4] = (struct fence_kv){ "plug-separator", ";", 0 };
+	run(FENCER_OFF, 0);
+	assert_int_equal(report->targets->rc, 0);
+	setup_moods("1;7", 1, (const char *const[]){ "good" });
+	options[0][4] = (struct fence_kv){ "plug-separator", ";", 0 };
+	run(FENCER_OFF, 0);
+	assert_int_equal(report->targets->rc, RC_NO_SUCH_PLUG);
+}
+
+/* It has answered with results before: an API answer from it now is none. */
+static void native_agent_that_falls_silent(void **state)
+{
+	static const char *const words[] = { "native", "silent" };
+
+	(void)state;
+	setup_moods(NULL, 2, words);
+	conf.parallel = 1;
+	run(FENCER_STATUS, 0);
+	assert_int_equal(report->targets[0].rc, 0);
+	assert_int_equal(report->targets[0].state, POWER_ON);
+	assert_int_equal(report->targets[1].rc, RC_PROTOCOL);
+	assert_int_equal(report->targets[1].state, POWER_UNKNOWN);
+	assert_non_null(strstr(report->targets[1].message, "Status: ON"));
 }
 
 static void many_targets(void **state)
@@ -399,7 +498,12 @@ int main(void)
 		RUN_TEST(history_is_kept),
 		RUN_TEST(agent_that_does_not_exist),
 		RUN_TEST(agent_that_cannot_be_started),
-		RUN_TEST(interruption_cancels),
+		RUN_TEST(every_signal_to_end_cancels),
+		RUN_TEST(ignored_hangup_stays_ignored),
+		RUN_TEST(history_that_hangs_is_left_behind),
+		RUN_TEST(plugs_that_cannot_be_listed),
+		RUN_TEST(plugs_with_a_separator_of_their_own),
+		RUN_TEST(native_agent_that_falls_silent),
 		RUN_TEST(many_targets),
 	};
 

@@ -196,7 +196,7 @@ static void run_plan(struct run *run, const struct fencer_action *a)
 	if (a->verb == FENCER_VERB_OFF || a->verb == FENCER_VERB_ON) {
 		command_plan(run, plug);
 	} else if (a->verb == FENCER_VERB_LIST) {
-		run->reply.rc = plug->exists ? 0 : RC_NO_SUCH_PLUG;
+		run->reply.rc = chance(20) ? RC_UNSUPPORTED : plug->exists ? 0 : RC_NO_SUCH_PLUG;
 	} else {
 		run->reads = 1;
 		run->reply.native = !plug->foreign;
