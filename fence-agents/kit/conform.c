@@ -57,6 +57,9 @@ static int metadata_take(struct conform *conform, struct err *err)
 	if (rc == RC_INTERNAL)
 		return err_set(err, RC_INTERNAL, NULL, "out of memory");
 	conform->has_metadata = rc == 0;
+	conform->manual = strcmp(conform->info.device_class, "manual") == 0;
+	/* Nobody is asked to switch on what was never switched off. */
+	conform->manual_on = 1;
 	return 0;
 }
 
@@ -77,7 +80,7 @@ static void state_take(struct conform *conform)
 {
 	const struct conform_seen *seen = &conform->shot.seen;
 
-	if (conform->options->pairs_count == 0)
+	if (conform->options->pairs_count == 0 || conform->manual)
 		return;
 	shot_run(conform, &(struct shot_spec){ .action = "status" });
 	conform->state_known = !seen->timed_out && !seen->term_signal &&
@@ -116,7 +119,9 @@ static const char *check_lacks(const struct conform *conform, const struct check
 		return "its metadata does not say that it is made with the SDK of Holdfast";
 	if (check->action && !conform_action_declared(&conform->metadata, check->action))
 		return "its metadata does not declare this action";
-	if (needs & NEED_STATE && !conform->state_known)
+	if (needs & NEED_READ && conform->manual)
+		return "its class is \"manual\": there is no device to read a state from";
+	if (needs & NEED_STATE && !conform->state_known && !conform->manual)
 		return "status does not work with these options";
 	if (needs & NEED_PLUG && (!conform->info.takes_plug || !conform->plug))
 		return conform->info.takes_plug ? "no plug was given" : "it takes no plug";
@@ -132,6 +137,8 @@ static const char *check_lacks(const struct conform *conform, const struct check
 		return "without options it might act on this machine; --for-real runs it";
 	if (needs & NEED_REAL && !conform->options->for_real)
 		return "switches the plug; --for-real runs it";
+	if (needs & NEED_ASK && conform->manual && !conform->options->for_real)
+		return "asks a human to switch; --for-real runs it";
 	return NULL;
 }
 
@@ -144,6 +151,8 @@ static int check_run(struct conform *conform, const struct check *check)
 	char happened[640] = "";
 	int met = -1;
 
+	if (check->needs & NEED_MANUAL && !conform->manual)
+		return 0;
 	if (options->progress)
 		options->progress(options->progress_arg, check->id);
 	if (lacks)
@@ -170,12 +179,18 @@ static void state_restore(struct conform *conform)
 {
 	char why[300];
 
-	if (!conform->options->for_real || !conform->state_known ||
-	    power_ensure(conform, conform->state_first, why, sizeof why))
+	if (!conform->options->for_real || !(conform->state_known || conform->manual) ||
+	    power_ensure(conform, conform->manual || conform->state_first, why, sizeof why))
 		return;
-	snprintf(conform->report->left, sizeof conform->report->left,
-		 "the plug was %s before and cannot be brought back there: %s",
-		 conform->state_first ? "on" : "off", why);
+	if (conform->manual)
+		snprintf(conform->report->left, sizeof conform->report->left,
+			 "the plug was switched off, and nobody acknowledged that it is on again: "
+			 "%s",
+			 why);
+	else
+		snprintf(conform->report->left, sizeof conform->report->left,
+			 "the plug was %s before and cannot be brought back there: %s",
+			 conform->state_first ? "on" : "off", why);
 }
 
 static int checks_run(struct conform *conform, struct err *err)

@@ -33,6 +33,13 @@ static int status_works(struct conform *conform, char *happened, size_t size)
 			   happened, size);
 }
 
+/* Whoever takes no answer for "off" would recover a machine that nobody has looked at. */
+static int status_unread(struct conform *conform, char *happened, size_t size)
+{
+	return shot_expect(conform, &(struct shot_spec){ .action = "status" },
+			   CONFORM_EXPECT_NO_STATE, happened, size);
+}
+
 static int status_prints(struct conform *conform, char *happened, size_t size)
 {
 	int said;
@@ -110,14 +117,13 @@ static int argv_status(struct conform *conform, char *happened, size_t size)
 			 "the options hold a secret, which belongs on no command line");
 		return -1;
 	}
-	return shot_expect(conform, &(struct shot_spec){ .action = "status", .by_argv = 1 },
-			   CONFORM_EXPECT_STATE, happened, size);
+	return shot_ask(conform, &(struct shot_spec){ .by_argv = 1 }, happened, size);
 }
 
 /* Underscores of option names become dashes. */
 static int input_dashes(struct conform *conform, char *happened, size_t size)
 {
-	struct shot_spec spec = { .action = "status" };
+	struct shot_spec spec = { 0 };
 	const struct conform_options *options = conform->options;
 	char names[64], *at;
 
@@ -130,7 +136,7 @@ static int input_dashes(struct conform *conform, char *happened, size_t size)
 			if (*at == '_')
 				*at = '-';
 		spec.edits[0] = (struct shot_edit){ names, options->pairs[i].value };
-		return shot_expect(conform, &spec, CONFORM_EXPECT_STATE, happened, size);
+		return shot_ask(conform, &spec, happened, size);
 	}
 	snprintf(happened, size, "no option with _ in its name was given");
 	return -1;
@@ -139,10 +145,8 @@ static int input_dashes(struct conform *conform, char *happened, size_t size)
 /* The plug under another of its names. */
 static int plug_named(struct conform *conform, const char *name, char *happened, size_t size)
 {
-	return shot_expect(
-		conform,
-		&(struct shot_spec){ .action = "status", .edits = { { name, conform->plug } } },
-		CONFORM_EXPECT_STATE, happened, size);
+	return shot_ask(conform, &(struct shot_spec){ .edits = { { name, conform->plug } } },
+			happened, size);
 }
 
 static int input_plug(struct conform *conform, char *happened, size_t size)
@@ -158,10 +162,8 @@ static int input_port(struct conform *conform, char *happened, size_t size)
 /* Pacemaker adds it to every request. */
 static int input_nodename(struct conform *conform, char *happened, size_t size)
 {
-	return shot_expect(
-		conform,
-		&(struct shot_spec){ .action = "status", .edits = { { "nodename", "some-node" } } },
-		CONFORM_EXPECT_STATE, happened, size);
+	return shot_ask(conform, &(struct shot_spec){ .edits = { { "nodename", "some-node" } } },
+			happened, size);
 }
 
 static size_t lines_count(const char *text, size_t bytes)
@@ -186,15 +188,11 @@ static int input_boolean(struct conform *conform, char *happened, size_t size)
 		if (!conform_parameter_find(&conform->metadata, names[i]))
 			continue;
 		tried++;
-		if (!shot_expect(conform,
-				 &(struct shot_spec){ .action = "status", .edits = { without } },
-				 CONFORM_EXPECT_STATE, happened, size))
+		if (!shot_ask(conform, &(struct shot_spec){ .edits = { without } }, happened, size))
 			return 0;
 		out = lines_count(conform->shot.seen.out, conform->shot.seen.out_bytes);
 		err = lines_count(conform->shot.seen.err, conform->shot.seen.err_bytes);
-		if (!shot_expect(conform,
-				 &(struct shot_spec){ .action = "status", .edits = { zero } },
-				 CONFORM_EXPECT_STATE, happened, size))
+		if (!shot_ask(conform, &(struct shot_spec){ .edits = { zero } }, happened, size))
 			return 0;
 		if (out == lines_count(conform->shot.seen.out, conform->shot.seen.out_bytes) &&
 		    err == lines_count(conform->shot.seen.err, conform->shot.seen.err_bytes))
@@ -372,10 +370,13 @@ static int native_json(struct conform *conform, char *happened, size_t size)
 }
 
 const struct check device_checks[] = {
-	{ "status", "reading", "status ends with 0 (on) or 2 (off)", CONFORM_MUST, NEED_DEVICE,
-	  NULL, status_works },
+	{ "status", "reading", "status ends with 0 (on) or 2 (off)", CONFORM_MUST,
+	  NEED_DEVICE | NEED_READ, NULL, status_works },
+	{ "status-unread", "reading",
+	  "status of an agent of class manual fails: there is nothing to read (rule S1)",
+	  CONFORM_MUST, NEED_DEVICE | NEED_MANUAL, NULL, status_unread },
 	{ "status-output", "reading", "status prints \"Status: ON\" or \"Status: OFF\" to match",
-	  CONFORM_SHOULD, NEED_STATE, NULL, status_prints },
+	  CONFORM_SHOULD, NEED_STATE | NEED_READ, NULL, status_prints },
 	{ "monitor", "reading", "monitor ends with 0 (Pacemaker)", CONFORM_MUST, NEED_STATE, NULL,
 	  monitor_works },
 	{ "list", "reading", "list prints PLUG,ALIAS lines, the given plug among them",
@@ -387,32 +388,32 @@ const struct check device_checks[] = {
 	{ "validate-offline", "reading", "validate-all needs no connection", CONFORM_SHOULD,
 	  NEED_STATE | NEED_IP | NEED_PORT, "validate-all", validate_offline },
 	{ "argv-status", "input", "the same options work on the command line", CONFORM_MUST,
-	  NEED_STATE, NULL, argv_status },
-	{ "input-dashes", "input", "- and _ in option names are equal", CONFORM_SHOULD, NEED_STATE,
-	  NULL, input_dashes },
+	  NEED_STATE | NEED_ASK, NULL, argv_status },
+	{ "input-dashes", "input", "- and _ in option names are equal", CONFORM_SHOULD,
+	  NEED_STATE | NEED_ASK, NULL, input_dashes },
 	{ "input-plug", "input", "the plug may be called plug (Pacemaker from 2.1.6 on)",
-	  CONFORM_MUST, NEED_STATE | NEED_PLUG, NULL, input_plug },
+	  CONFORM_MUST, NEED_STATE | NEED_ASK | NEED_PLUG, NULL, input_plug },
 	{ "input-port", "input", "the plug may be called port (Pacemaker up to 2.1.5)",
-	  CONFORM_MUST, NEED_STATE | NEED_PLUG, NULL, input_port },
+	  CONFORM_MUST, NEED_STATE | NEED_ASK | NEED_PLUG, NULL, input_port },
 	{ "input-nodename", "input", "nodename beside the plug does no harm (Pacemaker sends it)",
-	  CONFORM_MUST, NEED_STATE, NULL, input_nodename },
-	{ "input-boolean", "input", "quiet=0 and verbose=0 are false", CONFORM_SHOULD, NEED_STATE,
-	  NULL, input_boolean },
+	  CONFORM_MUST, NEED_STATE | NEED_ASK, NULL, input_nodename },
+	{ "input-boolean", "input", "quiet=0 and verbose=0 are false", CONFORM_SHOULD,
+	  NEED_STATE | NEED_ASK, NULL, input_boolean },
 	{ "plug-unknown", "refusing", "status of a plug that is not there fails (rule S1)",
-	  CONFORM_MUST, NEED_STATE | NEED_PLUG, NULL, unknown_plug },
+	  CONFORM_MUST, NEED_STATE | NEED_READ | NEED_PLUG, NULL, unknown_plug },
 	{ "plug-missing", "refusing", "status without a plug fails", CONFORM_MUST,
-	  NEED_STATE | NEED_PLUG, NULL, missing_plug },
+	  NEED_STATE | NEED_READ | NEED_PLUG, NULL, missing_plug },
 	{ "bad-credentials", "refusing", "status with wrong credentials fails", CONFORM_MUST,
-	  NEED_STATE, NULL, bad_credentials },
+	  NEED_STATE | NEED_READ, NULL, bad_credentials },
 	{ "device-dead", "refusing", "status of a device that is not there fails", CONFORM_MUST,
-	  NEED_STATE | NEED_IP, NULL, dead_device },
+	  NEED_STATE | NEED_READ | NEED_IP, NULL, dead_device },
 	{ "device-silent", "refusing",
 	  "with timeouts of 1 s, status of a device that never answers fails within 30 s",
-	  CONFORM_SHOULD, NEED_STATE | NEED_IP | NEED_PORT, NULL, silent_device },
+	  CONFORM_SHOULD, NEED_STATE | NEED_READ | NEED_IP | NEED_PORT, NULL, silent_device },
 	{ "sigterm", "process", "SIGTERM ends it while it waits for the device (fencer)",
 	  CONFORM_SHOULD, NEED_STATE | NEED_IP | NEED_PORT, NULL, ends_at_sigterm },
 	{ "probe", "holdfast", "probe works and changes nothing", CONFORM_HOLDFAST,
-	  NEED_STATE | NEED_NATIVE, "probe", native_probe },
+	  NEED_STATE | NEED_READ | NEED_NATIVE, "probe", native_probe },
 	{ "json", "holdfast", "json=1 gives the result of docs/agent-result.md for every action",
 	  CONFORM_HOLDFAST, NEED_STATE | NEED_NATIVE, NULL, native_json },
 	{ .id = NULL },

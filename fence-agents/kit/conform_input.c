@@ -195,7 +195,8 @@ static int input_check(struct conform *conform, enum input_kind kind, char *happ
 	if (kind != INPUT_MISSING &&
 	    !shot_expect(conform, &bare, CONFORM_EXPECT_FAIL, happened, size))
 		return 0;
-	if (!conform->options->for_real || !conform->state_known || kind == INPUT_NONE)
+	if (!conform->options->for_real || !(conform->state_known || conform->manual) ||
+	    kind == INPUT_NONE)
 		return 1;
 	tried = inputs_try(conform, happened, size);
 	if (tried > 0 || watch->broken)

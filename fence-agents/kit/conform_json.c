@@ -85,12 +85,15 @@ static const char *contradiction(const json_t *object, const char *action, int s
 	const char *proof = json_string_value(json_object_get(object, "proof"));
 	int ok = json_is_true(json_object_get(object, "ok"));
 	int says_off = strcmp(action, "status") == 0 && status == 2;
+	/* A reboot has fenced once off is proven, though on failed: exit status 0, and a cause. */
+	int reboot_stays_off = strcmp(action, "reboot") == 0 && status == 0 && !ok &&
+			       json_is_true(json_object_get(object, "off_proven"));
 
 	if (json_integer_value(json_object_get(object, "exit")) != status)
 		return "\"exit\" is not the exit status";
 	if (strcmp(json_string_value(json_object_get(object, "action")), action) != 0)
 		return "\"action\" is not what was asked";
-	if (ok != (status == 0 || says_off))
+	if (ok != (status == 0 || says_off) && !reboot_stays_off)
 		return "\"ok\" contradicts the exit status";
 	if (!state_is_known(state))
 		return "\"state\" is no known word";

@@ -22,11 +22,15 @@ static int act(struct conform *conform, const char *action, enum conform_expect 
 
 int power_reads(struct conform *conform, int on, char *why, size_t size)
 {
-	return act(conform, "status", on ? CONFORM_EXPECT_ON : CONFORM_EXPECT_OFF, why, size);
+	return conform->manual ||
+	       act(conform, "status", on ? CONFORM_EXPECT_ON : CONFORM_EXPECT_OFF, why, size);
 }
 
 int power_ensure(struct conform *conform, int on, char *why, size_t size)
 {
+	if (conform->manual)
+		return conform->manual_on == on ||
+		       act(conform, on ? "on" : "off", CONFORM_EXPECT_OK, why, size);
 	if (power_reads(conform, on, why, size))
 		return 1;
 	act(conform, on ? "on" : "off", CONFORM_EXPECT_OK, why, size);
@@ -117,6 +121,14 @@ static int reboot_works(struct conform *conform, char *happened, size_t size)
 		return -1;
 	return act(conform, "reboot", CONFORM_EXPECT_OK, happened, size) &&
 	       power_reads(conform, 1, happened, size);
+}
+
+/* Whether a human switches on again, and when, is not the agent's to wait for. */
+static int reboot_asks(struct conform *conform, char *happened, size_t size)
+{
+	if (!is_brought(conform, 1, happened, size))
+		return -1;
+	return act(conform, "reboot", CONFORM_EXPECT_OK, happened, size);
 }
 
 static int reboot_from_off(struct conform *conform, char *happened, size_t size)
@@ -241,23 +253,26 @@ const struct check power_checks[] = {
 	{ "off", "switching", "off ends with 0", CONFORM_MUST, NEED_STATE | NEED_REAL, "off",
 	  off_works },
 	{ "off-status", "switching", "after off, status ends with 2", CONFORM_MUST,
-	  NEED_STATE | NEED_REAL, "off", off_reads },
+	  NEED_STATE | NEED_READ | NEED_REAL, "off", off_reads },
 	{ "off-again", "switching", "off of a plug that is off ends with 0", CONFORM_MUST,
 	  NEED_STATE | NEED_REAL, "off", off_again },
 	{ "off-monitor", "switching", "monitor ends with 0 while the plug is off (Pacemaker)",
 	  CONFORM_MUST, NEED_STATE | NEED_REAL, "off", off_monitor },
 	{ "off-list", "switching", "list-status says OFF of a plug that is off", CONFORM_SHOULD,
-	  NEED_STATE | NEED_REAL | NEED_PLUG, "list-status", off_listed },
+	  NEED_STATE | NEED_READ | NEED_REAL | NEED_PLUG, "list-status", off_listed },
 	{ "on", "switching", "on ends with 0", CONFORM_MUST, NEED_STATE | NEED_REAL, "on",
 	  on_works },
 	{ "on-status", "switching", "after on, status ends with 0", CONFORM_MUST,
-	  NEED_STATE | NEED_REAL, "on", on_reads },
+	  NEED_STATE | NEED_READ | NEED_REAL, "on", on_reads },
 	{ "on-again", "switching", "on of a plug that is on ends with 0", CONFORM_MUST,
 	  NEED_STATE | NEED_REAL, "on", on_again },
 	{ "reboot", "switching", "reboot ends with 0, and the plug is on", CONFORM_MUST,
-	  NEED_STATE | NEED_REAL, "reboot", reboot_works },
+	  NEED_STATE | NEED_READ | NEED_REAL, "reboot", reboot_works },
+	{ "reboot-unread", "switching",
+	  "reboot of an agent of class manual ends with 0 once a human has acknowledged it",
+	  CONFORM_MUST, NEED_STATE | NEED_REAL | NEED_MANUAL, "reboot", reboot_asks },
 	{ "reboot-off", "switching", "reboot of a plug that is off turns it on", CONFORM_SHOULD,
-	  NEED_STATE | NEED_REAL, "reboot", reboot_from_off },
+	  NEED_STATE | NEED_READ | NEED_REAL, "reboot", reboot_from_off },
 	{ "off-plug-unknown", "refusing", "off of a plug that is not there fails (rule S1)",
 	  CONFORM_MUST, NEED_STATE | NEED_REAL | NEED_PLUG, "off", off_unknown_plug },
 	{ "reboot-plug-unknown", "refusing", "reboot of a plug that is not there fails (rule S1)",
@@ -270,7 +285,7 @@ const struct check power_checks[] = {
 	{ "off-device-dead", "refusing", "off of a device that is not there fails", CONFORM_MUST,
 	  NEED_STATE | NEED_REAL | NEED_IP | NEED_PORT, "off", off_dead_device },
 	{ "delay", "process", "off with delay=60 waits, and SIGTERM ends it before it switches",
-	  CONFORM_SHOULD, NEED_STATE | NEED_REAL, "off", delay_ends },
+	  CONFORM_SHOULD, NEED_STATE | NEED_READ | NEED_REAL, "off", delay_ends },
 	{ "json-switching", "holdfast", "off, on and reboot with json=1 give results that agree",
 	  CONFORM_HOLDFAST, NEED_STATE | NEED_REAL | NEED_NATIVE, "off", native_json_power },
 	{ .id = NULL },

@@ -409,6 +409,10 @@ void shot_run(struct conform *conform, const struct shot_spec *spec)
 		 !(spec->action && strcasecmp(spec->action, "status") == 0 &&
 		   conform->shot.seen.exit_status == 2) &&
 		 !(spec->action && strcasecmp(spec->action, "monitor") == 0);
+	if (conform->shot.seen.exit_status == 0 && spec->action &&
+	    (strcmp(spec->action, "on") == 0 || strcmp(spec->action, "off") == 0 ||
+	     strcmp(spec->action, "reboot") == 0))
+		conform->manual_on = strcmp(spec->action, "on") == 0;
 	watch_all(conform, failed);
 }
 
@@ -423,4 +427,13 @@ int shot_expect(struct conform *conform, const struct shot_spec *spec, enum conf
 	if (!met)
 		snprintf(why, size, "%s: %s", conform->shot.what, judged);
 	return met;
+}
+
+int shot_ask(struct conform *conform, const struct shot_spec *edits, char *why, size_t size)
+{
+	struct shot_spec spec = *edits;
+
+	spec.action = conform->manual ? "off" : "status";
+	return shot_expect(conform, &spec,
+			   conform->manual ? CONFORM_EXPECT_OK : CONFORM_EXPECT_STATE, why, size);
 }

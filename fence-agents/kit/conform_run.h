@@ -78,6 +78,9 @@ struct conform {
 	const char *looked_for[SECRETS_MAX + 1]; /* in the arguments of the run at hand */
 	size_t looked_for_count;
 
+	/* Its class is "manual": a human does what it asks for, and there is nothing to read a state
+	 * from. `on` is what was acknowledged last; a reboot may end with off. */
+	int manual, manual_on;
 	int state_known; /* status works with these options */
 	int state_first; /* 1 on, 0 off: as found */
 	int closed_fd, hole_tcp_fd, hole_udp_fd;
@@ -101,6 +104,10 @@ void shot_run(struct conform *conform, const struct shot_spec *spec);
 int shot_expect(struct conform *conform, const struct shot_spec *spec, enum conform_expect expect,
 		char *why, size_t size);
 
+/* Ask the agent a question that does no more than it must, with these edits: status, or, of a
+ * human, off. As shot_expect() otherwise. */
+int shot_ask(struct conform *conform, const struct shot_spec *edits, char *why, size_t size);
+
 /* Was this option given by the user (under any of its names)? Its value, or NULL. */
 const char *conform_given(const struct conform *conform, const char *name);
 
@@ -116,7 +123,7 @@ extern const char credential_wrong[];
 enum check_needs {
 	NEED_METADATA = 1 << 0,	     /* metadata that could be parsed */
 	NEED_DEVICE = 1 << 1,	     /* options of a device were given */
-	NEED_STATE = 1 << 2,	     /* ... and status works with them */
+	NEED_STATE = 1 << 2,	     /* ... and status works with them, or a human is asked */
 	NEED_PLUG = 1 << 3,	     /* ... and a plug among them */
 	NEED_IP = 1 << 4,	     /* ... and an address among them */
 	NEED_PORT = 1 << 5,	     /* ... and it takes another port */
@@ -124,6 +131,9 @@ enum check_needs {
 	NEED_REAL = 1 << 7,	     /* switching is allowed */
 	NEED_NATIVE = 1 << 8,	     /* made with the SDK */
 	NEED_HARMLESS_BARE = 1 << 9, /* without options it has nothing it could switch */
+	NEED_READ = 1 << 10,	     /* judges what a device shows: nothing for a human */
+	NEED_ASK = 1 << 11,	     /* uses shot_ask(), which switches where a human is asked */
+	NEED_MANUAL = 1 << 12,	     /* for class manual; no row in the report of any other */
 };
 
 struct check {
@@ -139,10 +149,11 @@ extern const struct check metadata_checks[], input_checks[], device_checks[], po
 	watch_checks[];
 
 /* Bring the plug into a state, for a check that needs it there. Returns whether it reads so,
- * whatever on or off said of themselves. */
+ * whatever on or off said of themselves; of a human, whether that was acknowledged. */
 int power_ensure(struct conform *conform, int on, char *why, size_t size);
 
-/* Does status read this state (1 on, 0 off)? */
+/* Does status read this state (1 on, 0 off)? Nothing reads otherwise where there is nothing to
+ * read. */
 int power_reads(struct conform *conform, int on, char *why, size_t size);
 
 #endif

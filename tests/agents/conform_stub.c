@@ -3,7 +3,8 @@
  * conform_stub.c - a fence agent that keeps to its interface in all things but one.
  *
  * For agent.bats: called fence_stub_X (by a symbolic link) it has the fault X; the faults are named
- * after the checks of the conformance kit that must find them. As fence_stub_none it has none.
+ * after the checks of the conformance kit that must find them. As fence_stub_none it has none; as
+ * fence_stub_manual it has none either, and is of class manual.
  * It is written apart from the SDK, so that what one gets wrong the other does not repeat.
  *
  * LINK: base
@@ -44,6 +45,11 @@ static int plugs_count;
 static int is(const char *name)
 {
 	return strcmp(fault, name) == 0;
+}
+
+static int is_manual(void)
+{
+	return is("manual") || is("status-unread") || is("reboot-unread");
 }
 
 static int action_is(const char *name)
@@ -108,8 +114,9 @@ static void metadata(void)
 
 	if (is("metadata-xml"))
 		puts("loading...");
-	puts("<?xml version=\"1.0\"?>\n<?holdfast abi=\"1\" class=\"testing\" json=\"1\" "
-	     "probe=\"1\"?>");
+	printf("<?xml version=\"1.0\"?>\n<?holdfast abi=\"1\" class=\"%s\" json=\"1\" "
+	       "probe=\"1\"?>\n",
+	       is_manual() ? "manual" : "testing");
 	printf("<resource-agent name=\"%s\" shortdesc=\"x\">\n<longdesc>x</longdesc>\n"
 	       "<vendor-url></vendor-url>\n<parameters>\n",
 	       is("metadata-name") ? "fence_other" : program);
@@ -372,7 +379,7 @@ static void status(int at)
 {
 	int on = plugs[at].on;
 
-	if (is("status"))
+	if (is("status") || (is_manual() && !is("status-unread")))
 		fail("no idea");
 	state_word = on ? "on" : "off";
 	if (!is("status-output"))
@@ -418,7 +425,7 @@ static void on(int at)
 
 static void reboot(int at)
 {
-	if (is("reboot") && plugs[at].on && !opt.json)
+	if ((is("reboot") || is("reboot-unread")) && plugs[at].on && !opt.json)
 		fail("cannot");
 	if (!is("reboot-off") || plugs[at].on)
 		plug_write(at, 1);

@@ -28,8 +28,15 @@ setup() {
 }
 
 teardown() {
+	local pid
+	for pid in ${operator:-}; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
 	"$BATS_TEST_DIRNAME/../agents/bmc.sh" stop "$BATS_TEST_TMPDIR/bmc"
-	"$BATS_TEST_DIRNAME/../agents/pdu.sh" stop "$BATS_TEST_TMPDIR/pdu"
+	for device in "$BATS_TEST_TMPDIR"/pdu*/; do
+		"$BATS_TEST_DIRNAME/../agents/pdu.sh" stop "${device%/}"
+	done
 }
 
 # options NAME=VALUE...: a file of options that only we can read.
@@ -84,14 +91,61 @@ flawless() {
 	flawless "argv-status input-dashes"
 }
 
-@test "fence_meatware, fence_ups, fence_blade and fence_ifmib conform as far as no device is needed" {
-	options
-	for agent in fence_meatware fence_ups fence_blade fence_ifmib; do
-		conform "$agent"
-		[ "$(with_verdict fail)" = "" ]
-		[ "$(with_verdict should)" = "" ]
-		jq -es '.[-1] | .conforms and .passed > 18' report
+@test "fence_ups, fence_blade and fence_ifmib conform, on simulated devices" {
+	local agent walk plug
+	# Most of their time they wait for devices that the kit plays dead: all at once.
+	while read -r agent walk plug; do
+		mkdir "$agent"
+		"$BATS_TEST_DIRNAME/../agents/pdu.sh" start "$PWD/pdu-$walk" "$walk" "$walk"
+		(
+			cd "$agent"
+			options ip=127.0.0.1 "ipport=$(<"../pdu-$walk/port")" community=private \
+				"plug=$plug" power_timeout=20
+			conform "$agent" --for-real
+		) >"$agent/said" 2>&1 &
+	done <<-'END'
+		fence_ups apc-ups 1
+		fence_blade ibm-blade 1
+		fence_ifmib if-mib 10101
+	END
+	wait
+	for agent in fence_ups fence_blade fence_ifmib; do
+		cat "$agent/said"
+		cp "$agent/report" report
+		flawless "argv-status"
+		jq -es --arg agent "$agent" '.[-1] | .agent == $agent and .passed == 61' report
 	done
+}
+
+# willing_operator: somebody does at once what is asked by way of ./requests.
+willing_operator() {
+	export HOLDFAST_CONF=$PWD/holdfast.conf
+	printf 'FENCE_HISTORY %s\n' "$PWD/history.jsonl" >"$HOLDFAST_CONF"
+	"$BATS_TEST_DIRNAME/../agents/willing_operator.sh" "$PWD/requests" >operator.log 2>&1 3>&- &
+	operator=$!
+}
+
+@test "fence_meatware conforms, with an operator who does what is asked" {
+	willing_operator
+	options "dir=$PWD/requests" 'hosts=node[1-4]' plug=node1 power_timeout=20
+	conform fence_meatware --for-real
+	flawless "status status-output validate-offline plug-unknown plug-missing bad-credentials device-dead device-silent sigterm probe off-status off-list on-status reboot reboot-off off-bad-credentials off-device-dead delay secret-argv secret-output"
+	jq -es '.[-1].passed == 44' report
+	# What was left out for want of a state says so.
+	jq -es 'any(.[]; .id == "off-status" and (.happened | test("its class is \"manual\"")))' report
+	# Each time somebody was asked for this machine and for no other, and in the end for on.
+	jq -es 'length > 15 and all(.[]; .target == "node1" and .result == "ok") and .[-1].state == "on"' \
+		history.jsonl
+}
+
+@test "no human is asked for anything without --for-real" {
+	willing_operator
+	options "dir=$PWD/requests" 'hosts=node[1-4]' plug=node1 power_timeout=20
+	conform fence_meatware
+	[ "$(with_verdict fail)$(with_verdict should)" = "" ]
+	[[ " $(with_verdict skip) " == *" argv-status input-dashes input-plug input-port input-nodename input-boolean "* ]]
+	jq -es '.[-1] | .conforms and .passed > 22' report
+	[ ! -e history.jsonl ]
 }
 
 # ---- bad agents: each check can fail, and fails alone ----
@@ -151,6 +205,19 @@ found() {
 		done
 	done
 	[ "$wrong" -eq 0 ]
+}
+
+@test "an agent of class manual must not guess, and is not asked for what it cannot know" {
+	local fault
+	for fault in manual status-unread reboot-unread; do
+		stub "$fault" plug=1 password=sesame-7 need_password=1
+		cat "$fault/stderr"
+	done
+	[ "$(found manual)" = "" ]
+	jq -es '.[-1].conforms' manual/report
+	[ "$(found status-unread)" = status-unread ]
+	[ "$(found reboot-unread)" = reboot-unread ]
+	[ "$(awk '$1 == 1 { print $2 }' manual/store)" = on ]
 }
 
 @test "the plug is left as it was found, or that is said" {
