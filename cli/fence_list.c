@@ -10,6 +10,9 @@
 
 #include "cli/fence.h"
 
+/* The default power_timeout of fence_meatware. */
+#define HUMAN_WAIT_S 600
+
 static size_t device_uses(const struct fence_conf *conf, size_t device)
 {
 	size_t uses = 0;
@@ -181,8 +184,49 @@ static void warn_shared(struct output *out, const struct fence_conf *conf)
 	free(uses);
 }
 
+/* How long fence_meatware waits for an answer, in seconds; 0 when the device is no human. */
+static int64_t human_wait_s(const struct fence_device *device)
+{
+	const char *slash = strrchr(device->agent, '/');
+
+	if (strcmp(slash ? slash + 1 : device->agent, "fence_meatware") != 0)
+		return 0;
+	for (size_t i = 0; i < device->options_count; i++)
+		if (strcmp(device->options[i].key, "power_timeout") == 0)
+			return strtoll(device->options[i].value, NULL, 10);
+	return HUMAN_WAIT_S;
+}
+
+/* What an operator saw cannot be read again together with other devices, and takes its time. */
+static void warn_human(struct output *out, const struct fence_conf *conf,
+		       const struct fence_target *target, size_t at)
+{
+	const struct fence_leg *leg = &target->legs[at];
+	const struct fence_device *device = &conf->devices[leg->device];
+	int64_t wait_s = human_wait_s(device);
+
+	if (wait_s == 0)
+		return;
+	for (size_t i = 0; i < target->legs_count; i++)
+		if (i != at && target->legs[i].level == leg->level) {
+			output_line(out, STYLE_WARN,
+				    "WARNING: %s asks a human and should have level %u of %s alone",
+				    device->name, leg->level, target->name);
+			break;
+		}
+	if (wait_s * 1000 > conf->timeout_ms)
+		output_line(
+			out, STYLE_WARN,
+			"WARNING: %s waits %lld s for a human, but FENCE_TIMEOUT is %lld s (%s)",
+			device->name, (long long)wait_s, (long long)conf->timeout_ms / 1000,
+			target->name);
+}
+
 static void warnings_show(struct output *out, const struct fence_conf *conf)
 {
+	for (size_t i = 0; i < conf->targets_count; i++)
+		for (size_t j = 0; j < conf->targets[i].legs_count; j++)
+			warn_human(out, conf, &conf->targets[i], j);
 	for (size_t i = 0; i < conf->devices_count; i++)
 		if (device_uses(conf, i) == 0)
 			output_line(out, STYLE_WARN, "WARNING: %s (line %u) is used by no target",

@@ -226,3 +226,22 @@ complete_words() {
 	[ "$(complete_words holdfast fence off --config oth)" = other.conf ]
 	[ "$(complete_words holdfast fence off --timeout 5)" = "" ]
 }
+
+@test "list: warns of a human who shares a level or has too little time" {
+	cat >"$BATS_TEST_TMPDIR/human.conf" <<-EOF
+		FENCE_DEVICE human
+		FENCE_AGENT fence_meatware
+		FENCE_DEVICE strip
+		FENCE_AGENT fence_testing
+		FENCE_OPTION state_file /nowhere
+		NODE_NAME node1
+		FENCE_LEVEL 1 human:node1 strip:1
+	EOF
+	run "$HOLDFAST_BIN/holdfast" fence -c "$BATS_TEST_TMPDIR/human.conf" list
+	[ "$status" -eq 0 ]
+	[[ $output == *"human asks a human and should have level 1 of node1 alone"* ]]
+	[[ $output == *"human waits 600 s for a human, but FENCE_TIMEOUT is 120 s (node1)"* ]]
+	sed -i -e 's/ strip:1//' -e '1i FENCE_TIMEOUT 900' "$BATS_TEST_TMPDIR/human.conf"
+	run "$HOLDFAST_BIN/holdfast" fence -c "$BATS_TEST_TMPDIR/human.conf" list
+	[[ $output != *"asks a human"* && $output != *"waits"* ]]
+}
