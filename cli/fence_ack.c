@@ -296,7 +296,9 @@ static int list_show(const struct ack *ack)
 
 	output_init(&out, ack->cli);
 	if (ack->items_count == 0)
-		output_line(&out, STYLE_PLAIN, "nobody waits for an operator on this machine");
+		output_line(&out, ack->unread ? STYLE_WARN : STYLE_PLAIN, "%s",
+			    ack->unread ? "it cannot be told whether somebody waits for an operator"
+					: "nobody waits for an operator on this machine");
 	output_begin(&out, ack->items_count ? headings : NULL, 7);
 	for (size_t i = 0; i < ack->items_count; i++) {
 		list_row(&out, &ack->items[i], now);

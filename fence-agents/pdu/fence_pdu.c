@@ -12,6 +12,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "fence-agents/pdu/list_lock.h"
 #include "fence-agents/pdu/session_io.h"
 #include "fence-agents/sdk/agent.h"
 #include "fence-agents/snmp/device.h"
@@ -466,13 +467,20 @@ static int op_power_get(struct fence_ctx *ctx, const char *plug, enum power_stat
 static int command(struct fence_ctx *ctx, const char *plug, enum profile_verb verb)
 {
 	struct pdu_agent *agent = fence_data(ctx);
+	const char *ip = fence_opt(ctx, "ip"), *port = fence_opt(ctx, "ipport");
+	int is_list = agent->profile.status_field >= 0;
 	struct oid_index index;
 	struct err err = { 0 };
 	int rc = plug_find(ctx, plug, &index);
+	int lock = -1;
 
+	if (rc == 0 && is_list)
+		rc = list_lock_take(ctx, ip, port, &lock);
 	if (rc)
 		return rc;
-	if (device_command(&agent->device, &index, verb, &err))
+	rc = device_command(&agent->device, &index, verb, &err);
+	list_lock_drop(ip, port, lock);
+	if (rc)
 		return fail(ctx, &err);
 	agent->commanded = clock_now();
 	agent->device.ignore_pending = verb == PROFILE_CYCLE;

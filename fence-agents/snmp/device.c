@@ -226,10 +226,11 @@ static int list_read(const struct device *device, struct snmp_var *var, struct e
 	return 0;
 }
 
-/* Change one field of a list, which can only be written as a whole. Two clients that do so at
- * once undo each other: what the device holds afterwards must be what was written, else all is
- * read and written again. A change between our read and our write is lost to us and unseen;
- * whoever made it sees it by the same check. */
+/* Change one field of a list, which can only be written as a whole. Two clients that do so at once
+ * undo each other: what the device holds afterwards must be what was written, else all is read and
+ * written again. A change between our read and our write is lost and unseen, also by whoever made
+ * it, if its own check is over: the caller keeps other agents of this machine away meanwhile, and
+ * the profile's SETTLE lets the read that proves come later than a write in flight elsewhere. */
 static int list_command(const struct device *device, const struct oid_index *index,
 			const struct profile_command *command, struct err *err)
 {
