@@ -370,9 +370,8 @@ static void value_take(const netsnmp_variable_list *from, struct snmp_var *var)
 		var->kind = SNMP_NUMBER;
 		var->number = *from->val.integer;
 		break;
-	case ASN_COUNTER:
+	/* Counters and times are no states, whatever they count (rule S1): SNMP_OTHER. */
 	case ASN_GAUGE:
-	case ASN_TIMETICKS:
 	case ASN_UINTEGER:
 		var->kind = SNMP_NUMBER;
 		var->number = (int64_t)(uint32_t)*from->val.integer;

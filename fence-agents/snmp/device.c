@@ -84,6 +84,7 @@ static int template_at(const struct device *device, const struct oid_template *t
 
 static void value_take(const struct snmp_var *var, struct profile_value *value)
 {
+	value->is_there = var->kind != SNMP_ABSENT;
 	value->is_known = snmp_var_number(var, &value->number);
 }
 
@@ -143,10 +144,92 @@ static int state_fault(const struct device *device, const struct profile_reading
 	default:
 		break;
 	}
+	if (device->profile->present.is_set && !reading->present.is_known)
+		return err_set(err, rc, "check device=",
+			       "the device does not tell whether it has this outlet");
 	if (!reading->status.is_known)
 		return err_set(err, rc, "check device=", "the power state is no number");
+	if (reading->switchable.is_there && !reading->switchable.is_known)
+		return err_set(err, rc, "check device=",
+			       "the device does not tell whether it can switch this outlet");
 	return err_set(err, rc, "check device=", "power state %lld means nothing to profile %s",
 		       (long long)reading->status.number, device->profile->name);
+}
+
+/* The walk of a witness. */
+struct live_walk {
+	struct oid prefix, at;
+	size_t count;
+	int ended, went_back;
+	struct profile_value *live;
+};
+
+static void live_take(void *arg, size_t column, const struct snmp_var *var)
+{
+	struct live_walk *w = arg;
+	int64_t number;
+
+	(void)column;
+	if (w->ended)
+		return;
+	if (var->kind == SNMP_ABSENT || !oid_is_below(&var->oid, &w->prefix)) {
+		w->ended = 1;
+		return;
+	}
+	/* A device that goes round in circles would never end. */
+	if (oid_compare(&var->oid, &w->at) <= 0) {
+		w->ended = w->went_back = 1;
+		return;
+	}
+	w->at = var->oid;
+	w->count++;
+	w->live->is_there = 1;
+	if (!snmp_var_number(var, &number)) {
+		w->live->is_known = 0;
+		w->ended = 1;
+	} else if (number != 0) {
+		*w->live = (struct profile_value){ 1, 1, number };
+		w->ended = 1;
+	} else {
+		w->live->is_known = 1;
+	}
+}
+
+/* The OID right before all that lie at or below *at: a walk from there meets *at itself. */
+static void oid_step_back(struct oid *at)
+{
+	if (at->ids[at->count - 1] == 0 || at->count == OID_MAX) {
+		at->count--;
+		return;
+	}
+	at->ids[at->count - 1]--;
+	at->ids[at->count++] = UINT32_MAX;
+}
+
+int device_live_read(const struct device *device, const struct oid_index *index,
+		     struct profile_value *live, struct err *err)
+{
+	struct live_walk w = { .live = live };
+	int rc = template_at(device, &device->profile->live, index, &w.prefix, err);
+
+	*live = (struct profile_value){ 0 };
+	if (rc)
+		return rc;
+	w.at = w.prefix;
+	oid_step_back(&w.at);
+	while (!w.ended) {
+		size_t before = w.count;
+
+		rc = device->transport->next(device->transport, &w.at, 1, DEVICE_LIVE_ROWS,
+					     live_take, &w, err);
+		if (rc)
+			return rc;
+		/* An answer that brings nothing on would be asked for again for ever. */
+		if (w.went_back || w.count > DEVICE_ROWS_MAX || (!w.ended && w.count == before))
+			return err_set(err, RC_PROTOCOL, "check device=",
+				       "the device's table of what carries power makes no sense");
+	}
+	return 0;
 }
 
 int device_read(const struct device *device, const struct oid_index *index, enum power_state *state,
@@ -154,7 +237,7 @@ int device_read(const struct device *device, const struct oid_index *index, enum
 {
 	static const struct oid_template none;
 	const struct profile *p = device->profile;
-	struct profile_reading reading = { 0 };
+	struct profile_reading reading = { .ignore_pending = device->ignore_pending };
 	const struct {
 		const struct oid_template *where;
 		struct profile_value *value;
@@ -163,7 +246,6 @@ int device_read(const struct device *device, const struct oid_index *index, enum
 		{ &p->present, &reading.present },
 		{ &p->switchable, &reading.switchable },
 		{ device->ignore_pending ? &none : &p->changing, &reading.changing },
-		{ &p->live, &reading.live },
 	};
 	enum { OBJECTS = sizeof objects / sizeof objects[0] };
 	struct snmp_var vars[OBJECTS];
@@ -193,6 +275,11 @@ int device_read(const struct device *device, const struct oid_index *index, enum
 	}
 	if (vars[0].kind == SNMP_ABSENT)
 		return plug_missing(device, err);
+	if (p->live.is_set && profile_is_off(p, &reading)) {
+		rc = device_live_read(device, index, &reading.live, err);
+		if (rc)
+			return rc;
+	}
 	return state_fault(device, &reading, profile_state(p, &reading, state), err);
 }
 

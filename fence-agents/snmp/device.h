@@ -21,9 +21,11 @@
 #include "fence-agents/snmp/transport.h"
 
 enum {
-	DEVICE_NAME_MAX = 96, /* of a plug */
-	DEVICE_PLUG_MAX = 96, /* of a plug's number as text */
+	DEVICE_NAME_MAX = 96,  /* of a plug, as shown */
+	DEVICE_CALL_MAX = 256, /* of a plug, as compared: SNMP's 255 bytes, and NUL */
+	DEVICE_PLUG_MAX = 96,  /* of a plug's number as text */
 	DEVICE_ROWS_MAX = 16384,
+	DEVICE_LIVE_ROWS = 4,  /* asked for at once: three phases and the end behind them */
 	DEVICE_WALK_ROWS = 50, /* asked for at once: 48 outlets and the end behind them */
 };
 
@@ -48,7 +50,11 @@ struct device {
 struct device_row {
 	struct oid_index index;
 	struct profile_reading reading;
-	char names[PROFILE_NAMES_MAX][DEVICE_NAME_MAX];
+	char names[PROFILE_NAMES_MAX][DEVICE_NAME_MAX]; /* fit to be shown, perhaps cut */
+	/* The same as the device has them, byte for byte; "" when no user could write it so, because
+	 * it is too long or holds what may not be shown. Plugs are found by these alone: two names
+	 * that look the same are not the same plug. */
+	char calls[PROFILE_NAMES_MAX][DEVICE_CALL_MAX];
 	int rc; /* of profile_state() */
 	enum power_state state;
 };
@@ -71,9 +77,14 @@ int device_open(struct device *device, const struct profile *profile, struct tra
 int device_find(const struct device *device, const char *text, struct oid_index *index,
 		struct err *err);
 
-/* Its state, in one exchange. */
+/* Its state, in one exchange; an off that has a witness takes another. */
 int device_read(const struct device *device, const struct oid_index *index, enum power_state *state,
 		struct err *err);
+
+/* The witness LIVE of a plug, for profiles that have one: 0 when there is at least one object at or
+ * below it and all of them read 0; not known when one is no number, or there is none. */
+int device_live_read(const struct device *device, const struct oid_index *index,
+		     struct profile_value *live, struct err *err);
 
 /* Command it. */
 int device_command(const struct device *device, const struct oid_index *index,

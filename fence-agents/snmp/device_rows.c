@@ -17,7 +17,6 @@ enum column_kind {
 	COLUMN_PRESENT,
 	COLUMN_SWITCHABLE,
 	COLUMN_CHANGING,
-	COLUMN_LIVE,
 	COLUMN_COUNT,
 	COLUMN_NAME
 };
@@ -86,19 +85,25 @@ static struct device_row *row_get(struct walking *w, struct column *column,
 
 static void value_take(const struct snmp_var *var, struct profile_value *value)
 {
+	value->is_there = var->kind != SNMP_ABSENT;
 	value->is_known = snmp_var_number(var, &value->number);
 }
 
-static void name_take(const struct walking *w, const struct snmp_var *var, char *name)
+static void name_take(const struct walking *w, const struct snmp_var *var, char *name, char *call)
 {
 	unsigned field = w->device->profile->name_field;
-	size_t start = 0, end = strlen(var->text);
+	size_t start = 0, end = var->length < SNMP_TEXT_MAX ? var->length : SNMP_TEXT_MAX - 1;
+	size_t length;
 
 	if (var->kind != SNMP_TEXT)
 		return;
 	if (field && !profile_field(var->text, end, field, &start, &end))
 		return;
 	text_clean(name, DEVICE_NAME_MAX, var->text + start, end - start);
+	length = text_clean(call, DEVICE_CALL_MAX, var->text + start, end - start);
+	if (var->length >= SNMP_TEXT_MAX || length != end - start ||
+	    memcmp(call, var->text + start, length) != 0)
+		*call = '\0';
 }
 
 /* A list of states makes a row of each field. */
@@ -159,11 +164,8 @@ static void row_take(struct walking *w, struct column *column, const struct snmp
 	case COLUMN_CHANGING:
 		value_take(var, &row->reading.changing);
 		break;
-	case COLUMN_LIVE:
-		value_take(var, &row->reading.live);
-		break;
 	case COLUMN_NAME:
-		name_take(w, var, row->names[column->name]);
+		name_take(w, var, row->names[column->name], row->calls[column->name]);
 		break;
 	case COLUMN_COUNT:
 		break;
@@ -227,8 +229,6 @@ static int columns_make(struct walking *w)
 		rc = column_add(w, COLUMN_SWITCHABLE, 0, &p->switchable);
 	if (rc == 0)
 		rc = column_add(w, COLUMN_CHANGING, 0, &p->changing);
-	if (rc == 0)
-		rc = column_add(w, COLUMN_LIVE, 0, &p->live);
 	for (size_t i = 0; rc == 0 && i < p->names_count; i++)
 		rc = column_add(w, COLUMN_NAME, i, &p->names[i]);
 	if (rc == 0 && p->count.count > 0) {
@@ -302,6 +302,12 @@ int device_rows_read(const struct device *device, struct device_rows *rows, stru
 
 		if (!row->reading.has_status)
 			continue;
+		if (device->profile->live.is_set &&
+		    profile_is_off(device->profile, &row->reading)) {
+			rc = device_live_read(device, &row->index, &row->reading.live, err);
+			if (rc)
+				return rc;
+		}
 		row->rc = profile_state(device->profile, &row->reading, &row->state);
 		usable += row->rc != RC_NO_SUCH_PLUG && row->rc != RC_UNSUPPORTED;
 		rows->rows[kept++] = *row;
@@ -332,7 +338,7 @@ const char *device_row_name(const struct device_row *row)
 static int row_is_called(const struct device_row *row, const char *name)
 {
 	for (size_t i = 0; i < PROFILE_NAMES_MAX; i++)
-		if (*row->names[i] && strcmp(row->names[i], name) == 0)
+		if (*row->calls[i] && strcmp(row->calls[i], name) == 0)
 			return 1;
 	return 0;
 }
@@ -343,11 +349,10 @@ static int name_find(const struct device *device, const struct device_rows *rows
 	char name[DEVICE_NAME_MAX], first[DEVICE_PLUG_MAX] = "", second[DEVICE_PLUG_MAX] = "";
 	size_t found = 0;
 
-	text_clean(name, sizeof name, text, strlen(text));
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct device_row *row = &rows->rows[i];
 
-		if (row->rc == RC_NO_SUCH_PLUG || !row_is_called(row, name))
+		if (row->rc == RC_NO_SUCH_PLUG || !row_is_called(row, text))
 			continue;
 		profile_plug_write(device->profile, &row->index, found ? second : first,
 				   DEVICE_PLUG_MAX);
@@ -358,6 +363,7 @@ static int name_find(const struct device *device, const struct device_rows *rows
 	if (found == 0)
 		return err_set(err, RC_NO_SUCH_PLUG, "see action=list",
 			       "no outlet has this number or name");
+	text_clean(name, sizeof name, text, strlen(text));
 	if (found > 1)
 		return err_set(err, RC_CONFIG, "give the number instead of the name",
 			       "several outlets are called \"%s\": %s and %s%s", name, first,

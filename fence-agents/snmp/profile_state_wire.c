@@ -135,6 +135,16 @@ static int is_dead(const struct profile *profile, const struct profile_reading *
 	return !profile->live.is_set || (reading->live.is_known && reading->live.number == 0);
 }
 
+/* Does the witness of pending commands bear out a state? One that is missing, is no number or has a
+ * value of no list proves nothing (rule S1). */
+static int is_steady(const struct profile *profile, const struct profile_reading *reading,
+		     const struct profile_values *values)
+{
+	if (!profile->changing.is_set || reading->ignore_pending)
+		return 1;
+	return reading->changing.is_known && values_have(values, reading->changing.number);
+}
+
 int profile_state(const struct profile *profile, const struct profile_reading *reading,
 		  enum power_state *state)
 {
@@ -145,12 +155,16 @@ int profile_state(const struct profile *profile, const struct profile_reading *r
 		return RC_NO_SUCH_PLUG;
 	if (reading->present.is_known && values_have(&profile->present_no, reading->present.number))
 		return RC_NO_SUCH_PLUG;
+	if (profile->present.is_set && !reading->present.is_known)
+		return RC_PROTOCOL;
 	if (!reading->status.is_known)
 		return RC_PROTOCOL;
 	if (values_have(&profile->absent, value))
 		return RC_NO_SUCH_PLUG;
 	if (values_have(&profile->fixed, value))
 		return RC_UNSUPPORTED;
+	if (reading->switchable.is_there && !reading->switchable.is_known)
+		return RC_PROTOCOL;
 	if (reading->switchable.is_known &&
 	    !values_have(&profile->switchable_yes, reading->switchable.number))
 		return RC_UNSUPPORTED;
@@ -159,12 +173,22 @@ int profile_state(const struct profile *profile, const struct profile_reading *r
 	     values_have(&profile->changing_yes, reading->changing.number)))
 		*state = POWER_PENDING;
 	else if (values_have(&profile->on, value))
-		*state = POWER_ON;
+		*state = is_steady(profile, reading, &profile->steady_on) ? POWER_ON
+									  : POWER_UNKNOWN;
 	else if (values_have(&profile->off, value))
-		*state = is_dead(profile, reading) ? POWER_OFF : POWER_UNKNOWN;
+		*state = is_dead(profile, reading) &&
+					 is_steady(profile, reading, &profile->steady_off)
+				 ? POWER_OFF
+				 : POWER_UNKNOWN;
 	else if (!values_have(&profile->unknown, value))
 		return RC_PROTOCOL;
 	return 0;
+}
+
+int profile_is_off(const struct profile *profile, const struct profile_reading *reading)
+{
+	return reading->has_status && reading->status.is_known &&
+	       values_have(&profile->off, reading->status.number);
 }
 
 int profile_number(const char *text, size_t length, int64_t *number)

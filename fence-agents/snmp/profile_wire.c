@@ -350,6 +350,16 @@ TAKE(switchable, template_take(r, 1, &r->profile->switchable))
 TAKE(switchable_yes, values_take(r, &r->profile->switchable_yes))
 TAKE(pending, template_take(r, 1, &r->profile->changing))
 TAKE(pending_yes, values_take(r, &r->profile->changing_yes))
+TAKE(pending_no_on, values_take(r, &r->profile->steady_on))
+TAKE(pending_no_off, values_take(r, &r->profile->steady_off))
+
+static int take_pending_no(struct reading *r)
+{
+	int rc = take_pending_no_on(r);
+
+	return rc ? rc : take_pending_no_off(r);
+}
+
 TAKE(live, template_take(r, 1, &r->profile->live))
 TAKE(off, command_take(r, &r->profile->verbs[PROFILE_OFF]))
 TAKE(on, command_take(r, &r->profile->verbs[PROFILE_ON]))
@@ -416,6 +426,11 @@ static const struct setting {
 	  take_switchable_yes },
 	{ "PENDING", 1, 1, NEEDS_INDEX, "PENDING oid", take_pending },
 	{ "PENDING_YES", 1, PROFILE_VALUES_MAX, 0, "PENDING_YES value ...", take_pending_yes },
+	{ "PENDING_NO", 1, PROFILE_VALUES_MAX, 0, "PENDING_NO value ...", take_pending_no },
+	{ "PENDING_NO_ON", 1, PROFILE_VALUES_MAX, 0, "PENDING_NO_ON value ...",
+	  take_pending_no_on },
+	{ "PENDING_NO_OFF", 1, PROFILE_VALUES_MAX, 0, "PENDING_NO_OFF value ...",
+	  take_pending_no_off },
 	{ "LIVE", 1, 1, NEEDS_INDEX, "LIVE oid", take_live },
 	{ "OFF", 3, 3, NEEDS_INDEX | REQUIRED, "OFF oid integer|string value", take_off },
 	{ "ON", 3, 3, NEEDS_INDEX | REQUIRED, "ON oid integer|string value", take_on },
@@ -492,6 +507,16 @@ static int fault_whole(struct reading *r, const char *word, const char *problem,
 	return RC_CONFIG;
 }
 
+/* Do two lists share a value? */
+static int values_meet(const struct profile_values *a, const struct profile_values *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t k = 0; k < b->count; k++)
+			if (a->values[i] == b->values[k])
+				return 1;
+	return 0;
+}
+
 static int check_values(struct reading *r)
 {
 	const struct profile *p = r->profile;
@@ -501,13 +526,13 @@ static int check_values(struct reading *r)
 
 	for (size_t a = 0; a < LISTS; a++)
 		for (size_t b = a + 1; b < LISTS; b++)
-			for (size_t i = 0; i < lists[a]->count; i++)
-				for (size_t k = 0; k < lists[b]->count; k++)
-					if (lists[a]->values[i] == lists[b]->values[k])
-						return fault_whole(
-							r, "STATUS",
-							"has a value with two meanings",
-							"each value in one STATUS_ list");
+			if (values_meet(lists[a], lists[b]))
+				return fault_whole(r, "STATUS", "has a value with two meanings",
+						   "each value in one STATUS_ list");
+	if (values_meet(&p->changing_yes, &p->steady_on) ||
+	    values_meet(&p->changing_yes, &p->steady_off))
+		return fault_whole(r, "PENDING", "has a value with two meanings",
+				   "each value in one PENDING_ list");
 	return 0;
 }
 
@@ -515,17 +540,32 @@ static int check_values(struct reading *r)
 static int check_pairs(struct reading *r)
 {
 	static const char *const pairs[][2] = {
-		{ "PRESENT", "PRESENT_NO" },  { "SWITCHABLE", "SWITCHABLE_YES" },
-		{ "PENDING", "PENDING_YES" }, { "NAME_FIELD", "NAME" },
-		{ "MATCH_DESCR", "MATCH" },   { "BEFORE_CYCLE", "CYCLE" },
-		{ "PRESENT_NO", "PRESENT" },  { "SWITCHABLE_YES", "SWITCHABLE" },
+		{ "PRESENT", "PRESENT_NO" },
+		{ "SWITCHABLE", "SWITCHABLE_YES" },
+		{ "PENDING", "PENDING_YES" },
+		{ "NAME_FIELD", "NAME" },
+		{ "MATCH_DESCR", "MATCH" },
+		{ "BEFORE_CYCLE", "CYCLE" },
+		{ "PRESENT_NO", "PRESENT" },
+		{ "SWITCHABLE_YES", "SWITCHABLE" },
 		{ "PENDING_YES", "PENDING" },
+		{ "PENDING_NO", "PENDING" },
+		{ "PENDING_NO_ON", "PENDING" },
+		{ "PENDING_NO_OFF", "PENDING" },
+		{ "PENDING_NO_ON", "PENDING_NO_OFF" },
+		{ "PENDING_NO_OFF", "PENDING_NO_ON" },
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
 		if (seen(r, pairs[i][0]) && !seen(r, pairs[i][1]))
 			return fault_whole(r, pairs[i][0], "needs another setting beside it",
 					   pairs[i][1]);
+	/* Without values that deny a pending command no state could ever be proved. */
+	if (seen(r, "PENDING") && !seen(r, "PENDING_NO") && !seen(r, "PENDING_NO_ON"))
+		return fault_whole(r, "PENDING", "needs another setting beside it", "PENDING_NO");
+	if (seen(r, "PENDING_NO") && seen(r, "PENDING_NO_ON"))
+		return fault_whole(r, "PENDING_NO", "is there twice",
+				   "PENDING_NO, or PENDING_NO_ON and PENDING_NO_OFF");
 	return 0;
 }
 

@@ -100,6 +100,8 @@ struct profile {
 
 	struct oid_template present, switchable, changing, live;
 	struct profile_values present_no, switchable_yes, changing_yes;
+	/* Values of `changing` beside which on, and off, is believed. */
+	struct profile_values steady_on, steady_off;
 
 	struct profile_command verbs[PROFILE_VERBS]; /* where.is_set == 0: it cannot */
 	size_t before_count[PROFILE_VERBS];
@@ -134,20 +136,26 @@ void profile_plug_write(const struct profile *profile, const struct oid_index *i
 
 /* An object's value as far as a state is concerned. */
 struct profile_value {
-	int is_known; /* the device has the object, and its value is a whole number */
+	int is_there; /* the device has the object, whatever its value */
+	int is_known; /* and its value is a whole number */
 	int64_t number;
 };
 
 /* What a device says of one plug. */
 struct profile_reading {
-	int has_status; /* the object is there, whatever its value */
+	int has_status;	    /* the object is there, whatever its value */
+	int ignore_pending; /* `changing` was not asked for, and does not count */
 	struct profile_value status, present, switchable, changing, live;
 };
 
 /* The state of a plug. RC_NO_SUCH_PLUG: the device does not have it. RC_UNSUPPORTED: it is there
- * but cannot be switched. RC_PROTOCOL: its value means nothing. */
+ * but cannot be switched. RC_PROTOCOL: its value means nothing, or whether it is there or can be
+ * switched is not told. */
 int profile_state(const struct profile *profile, const struct profile_reading *reading,
 		  enum power_state *state);
+
+/* Does the device say off, whatever the witnesses say? */
+int profile_is_off(const struct profile *profile, const struct profile_reading *reading);
 
 /* A whole decimal number, blanks around it allowed. 0 when the text is something else. */
 int profile_number(const char *text, size_t length, int64_t *number);

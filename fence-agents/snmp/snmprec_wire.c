@@ -81,10 +81,9 @@ static const char *value_take(struct snmp_var *var, int64_t tag, char mark, cons
 {
 	var->kind = SNMP_OTHER;
 	switch (tag) {
+	/* Counters and time ticks are no states, whatever they count (rule S1): SNMP_OTHER. */
 	case 2:
-	case 65:
 	case 66:
-	case 67:
 		if (!decimal_read(value, length, &var->number))
 			return "the value is not a whole number";
 		var->kind = SNMP_NUMBER;

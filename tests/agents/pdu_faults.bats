@@ -41,6 +41,20 @@ unfit_for_fencing() {
 	unfit_for_fencing
 }
 
+@test "no word of pending commands: off is not believed, as noSuchName and as an exception" {
+	local walk=$BATS_TEST_TMPDIR/mute.snmprec
+	grep -vF "$A.12.3.5.1.1.5." "$BATS_TEST_DIRNAME/walks/apc-rpdu.snmprec" >"$walk"
+	start apc-rpdu "$walk" -f ignore
+	for version in 1 2c; do
+		agent status plug=2
+		[ "$status" -eq 1 ]
+		holds '.state == "unknown" and (.off_proven | not)'
+		agent off plug=2 power_timeout=1
+		[ "$status" -eq 1 ]
+		holds '.state == "unknown" and (.off_proven | not)'
+	done
+}
+
 @test "states of -1" {
 	start apc-easy apc-easy -f minus
 	unfit_for_fencing

@@ -96,6 +96,18 @@ static void refuses_what_is_incomplete(void **state)
 	assert_string_equal(fault.word, "STATUS_OFF");
 	assert_int_equal(parse(HEAD BODY "PENDING 1.3.6.{outlet}\n"), RC_CONFIG);
 	assert_string_equal(fault.expected, "PENDING_YES");
+	assert_int_equal(parse(HEAD BODY "PENDING 1.3.6.{outlet}\nPENDING_YES 1\n"), RC_CONFIG);
+	assert_string_equal(fault.expected, "PENDING_NO");
+	assert_int_equal(
+		parse(HEAD BODY "PENDING 1.3.6.{outlet}\nPENDING_YES 1\nPENDING_NO_ON 2\n"),
+		RC_CONFIG);
+	assert_string_equal(fault.expected, "PENDING_NO_OFF");
+	assert_int_equal(parse(HEAD BODY "PENDING_NO 2\n"), RC_CONFIG);
+	assert_string_equal(fault.expected, "PENDING");
+	assert_int_equal(parse(HEAD BODY "PENDING 1.3.6.{outlet}\nPENDING_YES 1 2\nPENDING_NO 2\n"),
+			 RC_CONFIG);
+	assert_string_equal(fault.word, "PENDING");
+	assert_string_equal(fault.problem, "has a value with two meanings");
 	assert_int_equal(parse(HEAD BODY "STATUS_PENDING 2\n"), RC_CONFIG);
 	assert_string_equal(fault.problem, "has a value with two meanings");
 	assert_int_equal(parse(HEAD "INDEX unit outlet\nSTATUS 1.3.6.{outlet}\nSTATUS_ON 1\n"
@@ -239,7 +251,7 @@ static void plugs_have_one_name(void **state)
 
 static struct profile_value value_of(int64_t number)
 {
-	return (struct profile_value){ 1, number };
+	return (struct profile_value){ 1, 1, number };
 }
 
 static void expect_state(const struct profile_reading *reading, int rc, enum power_state wanted)
@@ -257,9 +269,12 @@ static void only_off_is_off(void **state)
 	(void)state;
 	assert_int_equal(parse(HEAD BODY "STATUS_PENDING 3 4\nSTATUS_UNKNOWN 5\nSTATUS_ABSENT 0\n"
 					 "STATUS_FIXED -1\nPENDING 1.3.5.{outlet}\nPENDING_YES 1\n"
+					 "PENDING_NO 2\n"
 					 "PRESENT 1.3.7.{outlet}\nPRESENT_NO 0\n"
 					 "SWITCHABLE 1.3.8.{outlet}\nSWITCHABLE_YES 1\n"),
 			 0);
+	reading.changing = value_of(2);
+	reading.present = value_of(1);
 	for (int64_t value = -3; value < 12; value++) {
 		enum power_state got = POWER_ON;
 
@@ -292,6 +307,64 @@ static void only_off_is_off(void **state)
 	expect_state(&reading, RC_NO_SUCH_PLUG, POWER_UNKNOWN);
 	reading = (struct profile_reading){ .status = value_of(2) };
 	expect_state(&reading, RC_NO_SUCH_PLUG, POWER_UNKNOWN);
+}
+
+static void a_mute_witness_proves_nothing(void **state)
+{
+	static const struct profile_value mute[] = {
+		{ 0, 0, 0 }, /* no such object: noSuchName, or an exception */
+		{ 1, 0, 2 }, /* NULL, or a text */
+		{ 1, 1, 7 }, /* a value of no list */
+	};
+	struct profile_reading reading = { .has_status = 1, .present = value_of(1) };
+
+	(void)state;
+	assert_int_equal(parse(HEAD BODY "PENDING 1.3.5.{outlet}\nPENDING_YES 1\nPENDING_NO 2\n"
+					 "PRESENT 1.3.7.{outlet}\nPRESENT_NO 0\n"
+					 "SWITCHABLE 1.3.8.{outlet}\nSWITCHABLE_YES 1\n"),
+			 0);
+	for (int64_t status = 1; status <= 2; status++) {
+		reading.status = value_of(status);
+		for (size_t i = 0; i < sizeof mute / sizeof mute[0]; i++) {
+			reading.changing = mute[i];
+			expect_state(&reading, 0, POWER_UNKNOWN);
+			reading.ignore_pending = 1;
+			expect_state(&reading, 0, status == 1 ? POWER_ON : POWER_OFF);
+			reading.ignore_pending = 0;
+		}
+	}
+	reading.changing = value_of(2);
+	expect_state(&reading, 0, POWER_OFF);
+	reading.present = mute[0];
+	expect_state(&reading, RC_PROTOCOL, POWER_UNKNOWN);
+	reading.present = mute[1];
+	expect_state(&reading, RC_PROTOCOL, POWER_UNKNOWN);
+	reading.present = value_of(1);
+	reading.switchable = mute[0];
+	expect_state(&reading, 0, POWER_OFF);
+	reading.switchable = mute[1];
+	expect_state(&reading, RC_PROTOCOL, POWER_UNKNOWN);
+	reading.switchable = mute[2];
+	expect_state(&reading, RC_UNSUPPORTED, POWER_UNKNOWN);
+}
+
+static void both_must_agree(void **state)
+{
+	struct profile_reading reading = { .has_status = 1 };
+
+	(void)state;
+	assert_int_equal(parse(HEAD BODY "PENDING 1.3.5.{outlet}\nPENDING_YES 8\n"
+					 "PENDING_NO_ON 1 3\nPENDING_NO_OFF 0 2\n"),
+			 0);
+	for (int64_t told = 0; told <= 4; told++) {
+		reading.changing = value_of(told);
+		reading.status = value_of(1);
+		expect_state(&reading, 0, told == 1 || told == 3 ? POWER_ON : POWER_UNKNOWN);
+		reading.status = value_of(2);
+		expect_state(&reading, 0, told == 0 || told == 2 ? POWER_OFF : POWER_UNKNOWN);
+	}
+	reading.changing = value_of(8);
+	expect_state(&reading, 0, POWER_PENDING);
 }
 
 static void fits_the_longest_id(void **state)
@@ -356,6 +429,8 @@ int main(void)
 		cmocka_unit_test(oids_are_read_strictly),
 		cmocka_unit_test(plugs_have_one_name),
 		cmocka_unit_test(only_off_is_off),
+		cmocka_unit_test(a_mute_witness_proves_nothing),
+		cmocka_unit_test(both_must_agree),
 		cmocka_unit_test(fits_the_longest_id),
 		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(lists_change_one_field),

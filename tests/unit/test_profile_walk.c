@@ -165,6 +165,21 @@ static void a_pending_command_is_no_state(void **state)
 	expect("1", POWER_OFF);
 }
 
+/* Off beside no witness, NULL, a text, and numbers that PowerNet-MIB knows (3 unknown) or does not. */
+static void a_witness_must_speak(void **state)
+{
+	(void)state;
+	load_rows("apc-rpdu",
+		  RPDU "5.1.1.4.1|2|2\n" RPDU "5.1.1.4.2|2|2\n" RPDU "5.1.1.4.3|2|2\n" RPDU
+		       "5.1.1.4.4|2|2\n" RPDU "5.1.1.4.5|2|2\n" RPDU "5.1.1.4.6|2|2\n" RPDU
+		       "5.1.1.5.2|5|\n" RPDU "5.1.1.5.3|4|no\n" RPDU "5.1.1.5.4|2|7\n" RPDU
+		       "5.1.1.5.5|2|3\n" RPDU "5.1.1.5.6|2|2\n");
+	for (char plug[] = "1"; *plug <= '5'; ++*plug)
+		expect(plug, POWER_UNKNOWN);
+	expect("6", POWER_OFF);
+	expect_list("1:unknown: 2:unknown: 3:unknown: 4:unknown: 5:unknown: 6:off:");
+}
+
 static void metered_has_no_outlets(void **state)
 {
 	(void)state;
@@ -180,6 +195,49 @@ static void names_must_be_unique(void **state)
 				   "5.1.1.4.1|2|1\n" RPDU "5.1.1.4.2|2|2\n");
 	expect_failure("node", RC_CONFIG);
 	assert_non_null(strstr(err.text, "1 and 2"));
+}
+
+#define N8 "nnnnnnnn"
+#define N96 N8 N8 N8 N8 N8 N8 N8 N8 N8 N8 N8 N8
+#define N288 N96 N96 N96
+
+static void names_are_compared_whole(void **state)
+{
+	(void)state;
+	load_rows("apc-rpdu",
+		  RPDU "5.1.1.2.1|4|" N96 "A\n" RPDU "5.1.1.2.2|4|" N96 "B\n" RPDU
+		       "5.1.1.2.3|4x|6e6f6465e9\n" RPDU "5.1.1.2.4|4x|6e6f6465e8\n" RPDU
+		       "5.1.1.2.5|4|" N288 "\n" RPDU "5.1.1.2.6|4x|6e6f646500\n" RPDU
+		       "5.1.1.2.7|4x|6eeda080\n" RPDU "5.1.1.2.8|4x|6ec3a9\n" RPDU
+		       "5.1.1.4.1|2|1\n" RPDU "5.1.1.4.2|2|2\n" RPDU "5.1.1.5.1|2|2\n" RPDU
+		       "5.1.1.5.2|2|2\n" RPDU "5.1.1.4.3|2|2\n" RPDU "5.1.1.4.4|2|2\n" RPDU
+		       "5.1.1.4.5|2|2\n" RPDU "5.1.1.4.6|2|2\n" RPDU "5.1.1.4.7|2|2\n" RPDU
+		       "5.1.1.4.8|2|2\n" RPDU "5.1.1.5.8|2|2\n");
+	expect(N96 "A", POWER_ON);
+	expect(N96 "B", POWER_OFF);
+	expect("n\xc3\xa9", POWER_OFF);
+	expect_failure(N96, RC_NO_SUCH_PLUG);
+	expect_failure(N96 "C", RC_NO_SUCH_PLUG);
+	expect_failure(N288, RC_NO_SUCH_PLUG);
+	expect_failure("node?", RC_NO_SUCH_PLUG);
+	expect_failure("node\xe9", RC_NO_SUCH_PLUG);
+	expect_failure("node\xe8", RC_NO_SUCH_PLUG);
+	expect_failure("node", RC_NO_SUCH_PLUG);
+	expect_failure(" " N96 "A", RC_NO_SUCH_PLUG);
+}
+
+/* A counter or a time that happens to be the value of off. */
+static void a_counter_is_no_state(void **state)
+{
+	(void)state;
+	load_rows("apc-rpdu",
+		  RPDU "5.1.1.4.1|65|2\n" RPDU "5.1.1.5.1|2|2\n" RPDU "5.1.1.4.2|67|2\n" RPDU
+		       "5.1.1.5.2|2|2\n" RPDU "5.1.1.4.3|66|2\n" RPDU "5.1.1.5.3|2|2\n" RPDU
+		       "5.1.1.4.4|70|2\n" RPDU "5.1.1.5.4|2|2\n");
+	expect_failure("1", RC_PROTOCOL);
+	expect_failure("2", RC_PROTOCOL);
+	expect("3", POWER_OFF);
+	expect_failure("4", RC_PROTOCOL);
 }
 
 static void shifted_index(void **state)
@@ -224,8 +282,14 @@ static void chains_and_towers(void **state)
 			     "1.3.6.1.4.1.1718.3.2.3.1.5.1.1.4|2|1\n"
 			     "1.3.6.1.4.1.1718.3.2.3.1.5.2.1.4|2|0\n"
 			     "1.3.6.1.4.1.1718.3.2.3.1.5.2.1.5|2|4\n"
-			     "1.3.6.1.4.1.1718.3.2.3.1.10.1.1.4|2|1\n");
-	expect_list("4:on:AA4 2.1.4:off:");
+			     "1.3.6.1.4.1.1718.3.2.3.1.5.2.1.6|2|0\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.5.2.1.7|2|0\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.10.1.1.4|2|1\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.10.2.1.4|2|0\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.10.2.1.5|2|0\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.10.2.1.6|2|5\n"
+			     "1.3.6.1.4.1.1718.3.2.3.1.10.2.1.7|2|16\n");
+	expect_list("4:on:AA4 2.1.4:off: 2.1.6:unknown: 2.1.7:pending:");
 	expect("AA4", POWER_ON);
 	expect_failure("2.1.5", RC_PROTOCOL);
 	device.unit = 2;
@@ -238,12 +302,19 @@ static void chains_and_towers(void **state)
 static void rows_of_absent_outlets(void **state)
 {
 	(void)state;
-	load_rows("eaton-nlogic", NLOGIC "1.1.1.1.1|2|1\n" NLOGIC "1.1.1.1.2|2|0\n" NLOGIC
-					 "2.1.1.1.1|2|2\n" NLOGIC "2.1.1.1.2|2|1\n");
+	load_rows("eaton-nlogic",
+		  NLOGIC "1.1.1.1.1|2|1\n" NLOGIC "1.1.1.1.2|2|0\n" NLOGIC "2.1.1.1.1|2|2\n" NLOGIC
+			 "2.1.1.1.2|2|1\n" NLOGIC "1.1.1.1.3|5|\n" NLOGIC "2.1.1.1.3|2|1\n" NLOGIC
+			 "2.1.1.1.4|2|1\n");
 	expect_list("1:on:");
 	expect("1", POWER_ON);
 	expect_failure("2", RC_NO_SUCH_PLUG);
+	expect_failure("3", RC_PROTOCOL);
+	expect_failure("4", RC_PROTOCOL);
+	assert_non_null(strstr(err.text, "whether it has this outlet"));
 }
+
+#define UPS "1.3.6.1.2.1.33.1.4."
 
 static void off_needs_its_witness(void **state)
 {
@@ -260,6 +331,21 @@ static void off_needs_its_witness(void **state)
 	expect_list("1:off:");
 	expect_failure("2", RC_NO_SUCH_PLUG);
 	unload(state);
+	load_rows("ups-mib", UPS "1.0|2|2\n" UPS "4.1.2.1|2|0\n" UPS "4.1.2.2|2|0\n" UPS
+				 "4.1.2.3|2|230\n" UPS "4.1.3.1|2|0\n");
+	expect("1", POWER_UNKNOWN);
+	expect_list("1:unknown:");
+	unload(state);
+	load_rows("ups-mib",
+		  UPS "1.0|2|2\n" UPS "4.1.2.1|2|0\n" UPS "4.1.2.2|5|\n" UPS "4.1.2.3|2|0\n");
+	expect("1", POWER_UNKNOWN);
+	unload(state);
+	load_rows("ups-mib",
+		  UPS "1.0|2|2\n" UPS "4.1.1.9|2|9\n" UPS "4.1.2.1|2|0\n" UPS "4.1.2.2|2|0\n" UPS
+		      "4.1.2.3|2|0\n" UPS "4.1.2.4|2|0\n" UPS "4.1.2.5|2|0\n" UPS "4.1.3.1|2|7\n");
+	expect("1", POWER_OFF);
+	expect_list("1:off:");
+	unload(state);
 	load_rows("ups-mib", "1.3.6.1.2.1.33.1.4.1.0|2|3\n");
 	expect("1", POWER_ON);
 }
@@ -267,7 +353,8 @@ static void off_needs_its_witness(void **state)
 static void a_value_is_a_number(void **state)
 {
 	(void)state;
-	load_rows("apc-rpdu", RPDU "5.1.1.4.1|4|on\n" RPDU "5.1.1.4.2|4|2\n" RPDU "5.1.1.4.3|5|\n");
+	load_rows("apc-rpdu", RPDU "5.1.1.4.1|4|on\n" RPDU "5.1.1.4.2|4|2\n" RPDU
+				   "5.1.1.4.3|5|\n" RPDU "5.1.1.5.2|2|2\n");
 	expect_failure("1", RC_PROTOCOL);
 	expect("2", POWER_OFF);
 	expect_failure("3", RC_PROTOCOL);
@@ -447,8 +534,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WALK_TEST(apc_rows),
 		WALK_TEST(a_pending_command_is_no_state),
+		WALK_TEST(a_witness_must_speak),
 		WALK_TEST(metered_has_no_outlets),
 		WALK_TEST(names_must_be_unique),
+		WALK_TEST(names_are_compared_whole),
+		WALK_TEST(a_counter_is_no_state),
 		WALK_TEST(shifted_index),
 		WALK_TEST(list_of_fields),
 		WALK_TEST(base_of_the_device),
