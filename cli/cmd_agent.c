@@ -272,7 +272,37 @@ static int conform_with(struct cli *cli, const char *path, const struct device_o
 	return status;
 }
 
-static int agent_conform(struct cli *cli)
+static void words_free(char **words, size_t count)
+{
+	for (size_t i = 0; words && i < count; i++) {
+		if (words[i])
+			explicit_bzero(words[i], strlen(words[i]));
+		free(words[i]);
+	}
+	free(words);
+}
+
+/* Copies of all arguments; the values of key=value are wiped where every user of the machine could
+ * read them for as long as the kit runs. NULL without memory. */
+static char **words_take(const struct cli *cli)
+{
+	char **words = calloc(cli->args_count, sizeof *words);
+
+	for (size_t i = 0; words && i < cli->args_count; i++) {
+		char *equals = i > 0 ? strchr(cli->args[i], '=') : NULL;
+
+		words[i] = strdup(cli->args[i]);
+		if (equals)
+			explicit_bzero(equals + 1, strlen(equals + 1));
+		if (!words[i]) {
+			words_free(words, i);
+			return NULL;
+		}
+	}
+	return words;
+}
+
+static int conform_words(struct cli *cli, char *const *words)
 {
 	static struct device_options options;
 	struct err err = { 0 };
@@ -280,9 +310,7 @@ static int agent_conform(struct cli *cli)
 	char *path;
 	int status = 0;
 
-	if (cli->args_count == 0)
-		return cli_usage(cli, "which agent? Give its path or name");
-	path = program_find(cli->args[0], &err);
+	path = program_find(words[0], &err);
 	if (!path) {
 		/* The advice is for a line of the cluster file. */
 		err.next[0] = '\0';
@@ -291,7 +319,7 @@ static int agent_conform(struct cli *cli)
 	if (cli->options_file)
 		status = device_options_read(cli, &options);
 	for (size_t i = 1; i < cli->args_count && !status; i++) {
-		wrong = device_option_add(&options, cli->args[i], strlen(cli->args[i]));
+		wrong = device_option_add(&options, words[i], strlen(words[i]));
 		if (wrong)
 			status = cli_usage(cli, "argument %zu %s", i + 1, wrong);
 	}
@@ -302,6 +330,24 @@ static int agent_conform(struct cli *cli)
 		status = conform_with(cli, path, &options);
 	device_options_clear(&options);
 	free(path);
+	return status;
+}
+
+static int agent_conform(struct cli *cli)
+{
+	struct err err = { 0 };
+	char **words;
+	int status;
+
+	if (cli->args_count == 0)
+		return cli_usage(cli, "which agent? Give its path or name");
+	words = words_take(cli);
+	if (!words) {
+		err_set(&err, RC_INTERNAL, NULL, "out of memory");
+		return cli_fail(cli, &err);
+	}
+	status = conform_words(cli, words);
+	words_free(words, cli->args_count);
 	return status;
 }
 
@@ -345,9 +391,13 @@ const struct command agent_commands[] = {
 	{ .name = "conform",
 	  .args = "AGENT [-- KEY=VALUE...]",
 	  .summary = "put a fence agent of any maker through all that its interface demands",
-	  .details = "AGENT is a path or the name of an installed agent; KEY=VALUE are the options "
-		     "of one\ndevice and one plug, as on the agent's stdin. Without them only "
-		     "metadata and input\nare checked. --timeout bounds each run of the agent.",
+	  .details =
+		  "AGENT is a path or the name of an installed agent; KEY=VALUE are the options "
+		  "of one\ndevice and one plug, as on the agent's stdin. Without them only "
+		  "metadata and input\nare checked. --timeout bounds each run of the "
+		  "agent.\nPasswords belong in "
+		  "--options-file: a command line can be read by others, and is kept by\nshells; "
+		  "the kit wipes its own as soon as it starts.",
 	  .options = OPTION_TIMEOUT | OPTION_FOR_REAL | OPTION_OPTIONS_FILE | OPTIONS_OUTPUT,
 	  .run = agent_conform },
 	{ .name = NULL },

@@ -151,7 +151,8 @@ static int check_run(struct conform *conform, const struct check *check)
 	char happened[640] = "";
 	int met = -1;
 
-	if (check->needs & NEED_MANUAL && !conform->manual)
+	if ((check->needs & NEED_MANUAL && !conform->manual) ||
+	    (check->needs & NEED_FOREIGN && conform->info.native))
 		return 0;
 	if (options->progress)
 		options->progress(options->progress_arg, check->id);
@@ -208,6 +209,7 @@ static int checks_run(struct conform *conform, struct err *err)
 	secrets_take(conform);
 	conform->plug = conform_given(conform, "plug");
 	state_take(conform);
+	plugs_absent_take(conform);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = check_run(conform, check_at(i));
 	state_restore(conform);

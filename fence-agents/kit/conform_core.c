@@ -272,6 +272,44 @@ int conform_list_judge(const char *text, size_t bytes, int with_state, const cha
 	return why[0] == '\0';
 }
 
+static const char *state_text(char state)
+{
+	return state == '1' ? "ON" : state == '0' ? "OFF" : "UNKNOWN or not there";
+}
+
+int conform_list_changed(const char *before, size_t before_bytes, const char *after,
+			 size_t after_bytes, const char *plug, size_t *others, char *why,
+			 size_t size)
+{
+	*others = 0;
+	why[0] = '\0';
+	while (before_bytes > 0 && !why[0]) {
+		const char *newline = memchr(before, '\n', before_bytes);
+		size_t length = newline ? (size_t)(newline - before) : before_bytes;
+		struct field line = field_trim(before, length), fields[3];
+		size_t count = line_split(line.text, line.bytes, fields);
+		char name[128], ignored[200], was, is;
+
+		if (count == 3 && field_state(&fields[2]) != '?' && !field_is(&fields[0], plug) &&
+		    !field_is(&fields[1], plug) && fields[0].bytes < sizeof name) {
+			memcpy(name, fields[0].text, fields[0].bytes);
+			name[fields[0].bytes] = '\0';
+			was = field_state(&fields[2]);
+			conform_list_judge(after, after_bytes, 1, name, &is, ignored,
+					   sizeof ignored);
+			++*others;
+			if (is != was) {
+				text_clean(ignored, sizeof ignored, name, strlen(name));
+				snprintf(why, size, "plug %s was %s and is %s", ignored,
+					 state_text(was), state_text(is));
+			}
+		}
+		before += length + (newline != NULL);
+		before_bytes -= length + (newline != NULL);
+	}
+	return why[0] != '\0';
+}
+
 static int text_has(const char *text, size_t bytes, const char *word)
 {
 	size_t length = strlen(word);

@@ -74,6 +74,13 @@ int conform_is_xml_only(const char *text, size_t bytes, char *why, size_t size);
 int conform_list_judge(const char *text, size_t bytes, int with_state, const char *plug,
 		       char *state, char *why, size_t size);
 
+/* Two outputs of list-status, of which the first is well formed: did a plug other than the given
+ * one, whose state was known, change its state or go? Says so in `why`. *others gets the number of
+ * plugs that could be compared. */
+int conform_list_changed(const char *before, size_t before_bytes, const char *after,
+			 size_t after_bytes, const char *plug, size_t *others, char *why,
+			 size_t size);
+
 /* What "Status: ON" says: 1 on, 0 off, -1 nothing. */
 int conform_status_said(const char *text, size_t bytes);
 

@@ -110,6 +110,9 @@ static const char *contradiction(const json_t *object, const char *action, int s
 	if (strcmp(action, "off") == 0 && ok &&
 	    !json_is_true(json_object_get(object, "off_proven")))
 		return "off worked, but \"off_proven\" is false (rule S1)";
+	if (strcmp(action, "reboot") == 0 && ok &&
+	    !json_is_true(json_object_get(object, "off_proven")))
+		return "reboot worked, but \"off_proven\" is false: was the power cut? (rule S1)";
 	return NULL;
 }
 

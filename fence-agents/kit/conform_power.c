@@ -6,6 +6,7 @@
  * that; power_ensure() looks first.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fence-agents/kit/conform_json.h"
@@ -123,6 +124,21 @@ static int reboot_works(struct conform *conform, char *happened, size_t size)
 	       power_reads(conform, 1, happened, size);
 }
 
+/* Only the power cut between off and on stops a machine; a result of the SDK says so of itself, an
+ * agent of others is watched by a second one. */
+static int reboot_cuts(struct conform *conform, char *happened, size_t size)
+{
+	if (!is_brought(conform, 1, happened, size))
+		return -1;
+	shot_run(conform, &(struct shot_spec){ .action = "reboot", .sample_off = 1 });
+	if (conform->off_seen)
+		return 1;
+	snprintf(happened, size,
+		 "%s: no off phase was seen; raise power_wait or look at the device",
+		 conform->shot.what);
+	return 0;
+}
+
 /* Whether a human switches on again, and when, is not the agent's to wait for. */
 static int reboot_asks(struct conform *conform, char *happened, size_t size)
 {
@@ -137,6 +153,52 @@ static int reboot_from_off(struct conform *conform, char *happened, size_t size)
 		return -1;
 	return act(conform, "reboot", CONFORM_EXPECT_OK, happened, size) &&
 	       power_reads(conform, 1, happened, size);
+}
+
+/* What list-status says, copied; NULL when it does not work or is no list of this plug. */
+static char *list_take(struct conform *conform, size_t *bytes)
+{
+	const struct conform_seen *seen = &conform->shot.seen;
+	char why[300], state, *copy = NULL;
+
+	if (act(conform, "list-status", CONFORM_EXPECT_OK, why, sizeof why) &&
+	    conform_list_judge(seen->out, seen->out_bytes, 1, conform->plug, &state, why,
+			       sizeof why))
+		copy = strdup(seen->out);
+	*bytes = copy ? strlen(copy) : 0;
+	return copy;
+}
+
+/* Switching one plug leaves the others as they are. Off and on are both tried, so that it does not
+ * matter in which state the others are. */
+static int others_stay(struct conform *conform, char *happened, size_t size)
+{
+	static const char *const actions[] = { "off", "on", "reboot" };
+	char why[300], *before, *after;
+	size_t before_bytes, after_bytes, others = 0;
+	int changed = 0, met = -1;
+
+	if (!is_brought(conform, 1, happened, size))
+		return -1;
+	before = list_take(conform, &before_bytes);
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0] && before && !changed; i++) {
+		if (!conform_action_declared(&conform->metadata, actions[i]))
+			continue;
+		shot_run(conform, &(struct shot_spec){ .action = actions[i] });
+		after = list_take(conform, &after_bytes);
+		changed = after && conform_list_changed(before, before_bytes, after, after_bytes,
+							conform->plug, &others, why, sizeof why);
+		if (changed)
+			snprintf(happened, size, "action=%s: %s", actions[i], why);
+		free(after);
+		if (!after || others == 0)
+			break;
+		met = !changed;
+	}
+	free(before);
+	if (met < 0)
+		snprintf(happened, size, "list-status shows no state of another plug");
+	return met;
 }
 
 /* A request that must fail, and must leave the plug on. */
@@ -161,11 +223,11 @@ static int unknown_plug_refused(struct conform *conform, const char *action, cha
 {
 	int met = 1;
 
-	for (const char *const *plug = plugs_absent; *plug && met > 0; plug++)
-		met = refused(
-			conform,
-			&(struct shot_spec){ .action = action, .edits = { { "plug", *plug } } },
-			happened, size);
+	for (size_t i = 0; i < conform->absent_count && met > 0; i++)
+		met = refused(conform,
+			      &(struct shot_spec){ .action = action,
+						   .edits = { { "plug", conform->absent[i] } } },
+			      happened, size);
 	return met;
 }
 
@@ -268,11 +330,16 @@ const struct check power_checks[] = {
 	  NEED_STATE | NEED_REAL, "on", on_again },
 	{ "reboot", "switching", "reboot ends with 0, and the plug is on", CONFORM_MUST,
 	  NEED_STATE | NEED_READ | NEED_REAL, "reboot", reboot_works },
+	{ "reboot-cut", "switching", "while reboot is under way, status reads off at some time",
+	  CONFORM_SHOULD, NEED_STATE | NEED_READ | NEED_REAL | NEED_FOREIGN, "reboot",
+	  reboot_cuts },
 	{ "reboot-unread", "switching",
 	  "reboot of an agent of class manual ends with 0 once a human has acknowledged it",
 	  CONFORM_MUST, NEED_STATE | NEED_REAL | NEED_MANUAL, "reboot", reboot_asks },
 	{ "reboot-off", "switching", "reboot of a plug that is off turns it on", CONFORM_SHOULD,
 	  NEED_STATE | NEED_READ | NEED_REAL, "reboot", reboot_from_off },
+	{ "other-plugs", "switching", "off, on and reboot change no other plug", CONFORM_MUST,
+	  NEED_STATE | NEED_READ | NEED_REAL | NEED_PLUG, "list-status", others_stay },
 	{ "off-plug-unknown", "refusing", "off of a plug that is not there fails (rule S1)",
 	  CONFORM_MUST, NEED_STATE | NEED_REAL | NEED_PLUG, "off", off_unknown_plug },
 	{ "reboot-plug-unknown", "refusing", "reboot of a plug that is not there fails (rule S1)",

@@ -29,7 +29,6 @@ enum {
 	HOLE_TRIES = 64,
 };
 
-const char *const plugs_absent[] = { "holdfast-no-such-plug", "32749", NULL };
 const char credential_wrong[] = "Holdfast.Wrong.7319";
 
 /* ---- the devices that are not there ---- */
@@ -368,6 +367,39 @@ static void secrets_choose(struct conform *conform, const struct shot_spec *spec
 		conform->looked_for[conform->looked_for_count++] = spec->canary;
 }
 
+static void sample_start(struct conform *conform);
+
+static void sample_done(void *arg, const struct child_result *result)
+{
+	struct conform *conform = arg;
+
+	conform->sampler = NULL;
+	conform->off_seen |= result->exit_status == 2;
+	if (conform->child && !conform->off_seen)
+		sample_start(conform);
+}
+
+/* A sample that cannot be taken is one that saw nothing. */
+static void sample_start(struct conform *conform)
+{
+	const struct shot_spec spec = { .action = "status" };
+	struct input input = { .text = calloc(1, INPUT_BYTES_MAX + 1) };
+	struct child_spec child = { .path = conform->options->path,
+				    .output_max = OUTPUT_BYTES_MAX,
+				    .deadline = conform->deadline };
+	struct err err = { 0 };
+
+	if (!input.text)
+		abort();
+	input_build(conform, &spec, &input);
+	child.input = input.text;
+	child.input_bytes = input.bytes;
+	conform->report->runs++;
+	conform->sampler = child_start(&conform->host, &child, sample_done, conform, &err);
+	explicit_bzero(input.text, INPUT_BYTES_MAX);
+	free(input.text);
+}
+
 void shot_run(struct conform *conform, const struct shot_spec *spec)
 {
 	struct input input = { .text = calloc(1, INPUT_BYTES_MAX + 1) };
@@ -401,6 +433,9 @@ void shot_run(struct conform *conform, const struct shot_spec *spec)
 	} else {
 		if (conform->looked_for_count > 0)
 			uv_timer_start(&conform->look, look_tick, 0, LOOK_MS);
+		conform->off_seen = 0;
+		if (spec->sample_off)
+			sample_start(conform);
 		uv_run(&conform->loop, UV_RUN_DEFAULT);
 	}
 	explicit_bzero(input.text, INPUT_BYTES_MAX);
@@ -427,6 +462,43 @@ int shot_expect(struct conform *conform, const struct shot_spec *spec, enum conf
 	if (!met)
 		snprintf(why, size, "%s: %s", conform->shot.what, judged);
 	return met;
+}
+
+/* Unless the list of the last shot holds it. */
+static void absent_add(struct conform *conform, const char *fmt, int length, const char *plug)
+	__attribute__((format(printf, 2, 0)));
+
+static void absent_add(struct conform *conform, const char *fmt, int length, const char *plug)
+{
+	char *name = conform->absent[conform->absent_count], why[200], state;
+	int n = snprintf(name, sizeof conform->absent[0], fmt, length, plug);
+
+	if (n > 0 && (size_t)n < sizeof conform->absent[0] &&
+	    !conform_list_judge(conform->shot.seen.out, conform->shot.seen.out_bytes, 0, name,
+				&state, why, sizeof why))
+		conform->absent_count++;
+}
+
+void plugs_absent_take(struct conform *conform)
+{
+	static const char *const fixed[ABSENT_FIXED] = { "holdfast-no-such-plug", "32749" };
+	char why[900], state;
+	int length;
+
+	for (size_t i = 0; i < ABSENT_FIXED; i++)
+		snprintf(conform->absent[i], sizeof conform->absent[i], "%s", fixed[i]);
+	conform->absent_count = ABSENT_FIXED;
+	if (!conform->plug || !conform->info.takes_plug ||
+	    !conform_action_declared(&conform->metadata, "list") ||
+	    !shot_expect(conform, &(struct shot_spec){ .action = "list" }, CONFORM_EXPECT_OK, why,
+			 sizeof why) ||
+	    !conform_list_judge(conform->shot.seen.out, conform->shot.seen.out_bytes, 0,
+				conform->plug, &state, why, sizeof why))
+		return;
+	length = (int)strlen(conform->plug);
+	absent_add(conform, "%.*s0", length, conform->plug);
+	absent_add(conform, "%.*sx", length, conform->plug);
+	absent_add(conform, "%.*s", length / 2, conform->plug);
 }
 
 int shot_ask(struct conform *conform, const struct shot_spec *edits, char *why, size_t size)

@@ -24,7 +24,7 @@ struct shot_edit {
 	const char *value; /* NULL: drop */
 };
 
-enum { SHOT_EDITS_MAX = 8, SECRETS_MAX = 16 };
+enum { SHOT_EDITS_MAX = 8, SECRETS_MAX = 16, ABSENT_FIXED = 2, ABSENT_MAX = 5 };
 
 struct shot_spec {
 	const char *action;			/* NULL: no action at all */
@@ -35,6 +35,7 @@ struct shot_spec {
 	int by_argv;				/* on the command line instead of stdin */
 	const char *extra_argument;
 	int64_t timeout_ms; /* 0: as the options say */
+	int sample_off; /* ask for status in a second process, over and over while this one runs */
 	const char *canary; /* a secret of our making that is in `edits` */
 };
 
@@ -60,6 +61,8 @@ struct conform {
 	uv_loop_t loop;
 	struct child_host host;
 	struct child *child;
+	struct child *sampler; /* of a run with sample_off */
+	int off_seen;	       /* ... and whether it read off */
 	uv_timer_t look;
 	mono_t deadline; /* of the run at hand */
 	struct shot shot;
@@ -71,8 +74,10 @@ struct conform {
 	char *metadata_text;
 	size_t metadata_bytes;
 
-	const char *plug;     /* value of the plug option; NULL when there is none */
-	const char *plug_key; /* the name it was given under */
+	const char *plug;	      /* value of the plug option; NULL when there is none */
+	const char *plug_key;	      /* the name it was given under */
+	char absent[ABSENT_MAX][128]; /* plugs that are not there */
+	size_t absent_count;
 	const char *secrets[SECRETS_MAX];
 	size_t secrets_count;
 	const char *looked_for[SECRETS_MAX + 1]; /* in the arguments of the run at hand */
@@ -111,9 +116,11 @@ int shot_ask(struct conform *conform, const struct shot_spec *edits, char *why, 
 /* Was this option given by the user (under any of its names)? Its value, or NULL. */
 const char *conform_given(const struct conform *conform, const char *name);
 
-/* Plugs that no device has, one as a name and one as a number, for agents take different ways with
- * them. Ends with NULL. */
-extern const char *const plugs_absent[];
+/* Fill `absent`: two plugs that no device has, one as a name and one as a number, for agents take
+ * different ways with them; then names close to the given plug that the agent's own list does not
+ * hold, for an agent that takes a prefix for the whole. Without a list that works nobody knows
+ * whose such a name is, and it is left out. */
+void plugs_absent_take(struct conform *conform);
 
 /* A password that no device has; long enough to be looked for. */
 extern const char credential_wrong[];
@@ -134,6 +141,7 @@ enum check_needs {
 	NEED_READ = 1 << 10,	     /* judges what a device shows: nothing for a human */
 	NEED_ASK = 1 << 11,	     /* uses shot_ask(), which switches where a human is asked */
 	NEED_MANUAL = 1 << 12,	     /* for class manual; no row in the report of any other */
+	NEED_FOREIGN = 1 << 13,	     /* not made with the SDK; no row in the report of any other */
 };
 
 struct check {

@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TEXT = 4096, PLUGS = 8, WORD = 64 };
+enum { TEXT = 4096, PLUGS = 8, WORD = 64, OFF_LOOKS = 300, OFF_LOOK_MS = 10 };
 
 static const char *fault = "none";
 static const char *program;
@@ -52,6 +52,12 @@ static int is_manual(void)
 	return is("manual") || is("status-unread") || is("reboot-unread");
 }
 
+/* It does not say that it is made with the SDK. */
+static int is_foreign(void)
+{
+	return is("foreign") || is("reboot-cut");
+}
+
 static int action_is(const char *name)
 {
 	return strcmp(opt.action, name) == 0;
@@ -75,7 +81,10 @@ static void end(int status)
 		       "\"plugs\":[],\"elapsed_ms\":1}\n",
 		       program, opt.action, is("json") && action_is("status") ? 7 : status,
 		       ok ? "true" : "false", state_word, ok ? "proven" : "none",
-		       off_proven && !is("json-switching") ? "true" : "false",
+		       off_proven && !is("json-switching") &&
+				       !(is("json-switching-reboot") && action_is("reboot"))
+			       ? "true"
+			       : "false",
 		       ok ? "null" : "\"state\"", ok ? "" : "failed");
 	exit(status);
 }
@@ -114,9 +123,10 @@ static void metadata(void)
 
 	if (is("metadata-xml"))
 		puts("loading...");
-	printf("<?xml version=\"1.0\"?>\n<?holdfast abi=\"1\" class=\"%s\" json=\"1\" "
-	       "probe=\"1\"?>\n",
-	       is_manual() ? "manual" : "testing");
+	puts("<?xml version=\"1.0\"?>");
+	if (!is_foreign())
+		printf("<?holdfast abi=\"1\" class=\"%s\" json=\"1\" probe=\"1\"?>\n",
+		       is_manual() ? "manual" : "testing");
 	printf("<resource-agent name=\"%s\" shortdesc=\"x\">\n<longdesc>x</longdesc>\n"
 	       "<vendor-url></vendor-url>\n<parameters>\n",
 	       is("metadata-name") ? "fence_other" : program);
@@ -259,18 +269,26 @@ static void store_read(void)
 
 static void store_write(void)
 {
-	FILE *file = fopen(opt.state_file, "we");
+	char path[TEXT + 16];
+	FILE *file;
 
+	/* Replaced in one step: a second run may read it meanwhile. */
+	snprintf(path, sizeof path, "%s.new", opt.state_file);
+	file = fopen(path, "we");
 	if (!file)
 		fail("no state file");
 	for (int i = 0; i < plugs_count; i++)
 		fprintf(file, "%s %s\n", plugs[i].name, plugs[i].on ? "on" : "off");
 	fclose(file);
+	if (rename(path, opt.state_file) != 0)
+		fail("no state file");
 }
 
 static void plug_write(int at, int on)
 {
-	plugs[at].on = on;
+	for (int i = 0; i < plugs_count; i++)
+		if (i == at || is("other-plugs"))
+			plugs[i].on = on;
 	store_write();
 }
 
@@ -332,10 +350,20 @@ static void strays_leave(void)
 		pause();
 }
 
+/* With a fault of its own: a name that begins like that of a plug, or the beginning of one. */
 static int plug_find(const char *name)
 {
+	int by_longer = is("plug-unknown-longer") ||
+			(is("off-plug-unknown-longer") && action_is("off"));
+
 	for (int i = 0; i < plugs_count; i++)
 		if (strcmp(plugs[i].name, name) == 0)
+			return i;
+	for (int i = 0; i < plugs_count && by_longer; i++)
+		if (strncmp(plugs[i].name, name, strlen(plugs[i].name)) == 0)
+			return i;
+	for (int i = 0; i < plugs_count && is("plug-unknown-half") && name[0]; i++)
+		if (strncmp(plugs[i].name, name, strlen(name)) == 0)
 			return i;
 	return -1;
 }
@@ -375,10 +403,36 @@ static void list(int with_state)
 	end(0);
 }
 
+/* Stay off until a status has read it, as a device does that takes its time; a reboot that nobody
+ * watches goes on after a while. */
+static void off_phase(int at)
+{
+	char mark[TEXT + 8];
+
+	plug_write(at, 0);
+	snprintf(mark, sizeof mark, "%s.seen", opt.state_file);
+	unlink(mark);
+	for (int i = 0; i < OFF_LOOKS && access(mark, F_OK) != 0; i++)
+		poll(NULL, 0, OFF_LOOK_MS);
+}
+
+static void off_seen(void)
+{
+	char mark[TEXT + 8];
+	FILE *file;
+
+	snprintf(mark, sizeof mark, "%s.seen", opt.state_file);
+	file = fopen(mark, "we");
+	if (file)
+		fclose(file);
+}
+
 static void status(int at)
 {
 	int on = plugs[at].on;
 
+	if (is("foreign") && !on)
+		off_seen();
 	if (is("status") || (is_manual() && !is("status-unread")))
 		fail("no idea");
 	state_word = on ? "on" : "off";
@@ -427,6 +481,8 @@ static void reboot(int at)
 {
 	if ((is("reboot") || is("reboot-unread")) && plugs[at].on && !opt.json)
 		fail("cannot");
+	if (is("foreign"))
+		off_phase(at);
 	if (!is("reboot-off") || plugs[at].on)
 		plug_write(at, 1);
 	state_word = "on";

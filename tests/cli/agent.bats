@@ -19,7 +19,7 @@ setup_file() {
 }
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	export PATH=$HOLDFAST_BIN:$PATH HOLDFAST_DEVICES=$BATS_TEST_DIRNAME/../../fence-agents/devices
 	# What an author's Makefile finds once Holdfast is installed.
 	export PKG_CONFIG_PATH=$root/usr/local/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
@@ -80,7 +80,7 @@ flawless() {
 	"$BATS_TEST_DIRNAME/../agents/bmc.sh" start "$PWD/bmc" 1
 	options ip=127.0.0.1 "ipport=$(<bmc/bmc1/port)" username=admin password=secret
 	conform fence_ipmi --for-real
-	flawless "argv-status input-dashes input-plug input-port plug-unknown plug-missing off-list off-plug-unknown reboot-plug-unknown off-plug-missing"
+	flawless "argv-status input-dashes input-plug input-port plug-unknown plug-missing off-list other-plugs off-plug-unknown reboot-plug-unknown off-plug-missing"
 	[ "$(<bmc/bmc1/power)" -eq 1 ]
 }
 
@@ -113,7 +113,7 @@ flawless() {
 		cat "$agent/said"
 		cp "$agent/report" report
 		flawless "argv-status"
-		jq -es --arg agent "$agent" '.[-1] | .agent == $agent and .passed == 61' report
+		jq -es --arg agent "$agent" '.[-1] | .agent == $agent and .passed == 62' report
 	done
 }
 
@@ -129,7 +129,7 @@ willing_operator() {
 	willing_operator
 	options "dir=$PWD/requests" 'hosts=node[1-4]' plug=node1 power_timeout=20
 	conform fence_meatware --for-real
-	flawless "status status-output validate-offline plug-unknown plug-missing bad-credentials device-dead device-silent sigterm probe off-status off-list on-status reboot reboot-off off-bad-credentials off-device-dead delay secret-argv secret-output"
+	flawless "status status-output validate-offline plug-unknown plug-missing bad-credentials device-dead device-silent sigterm probe off-status off-list on-status reboot reboot-off other-plugs off-bad-credentials off-device-dead delay secret-argv secret-output"
 	jq -es '.[-1].passed == 44' report
 	# What was left out for want of a state says so.
 	jq -es 'any(.[]; .id == "off-status" and (.happened | test("its class is \"manual\"")))' report
@@ -156,7 +156,7 @@ stub() {
 	shift
 	mkdir "$fault"
 	ln -s "$HOLDFAST_BUILD/tests/conform_stub" "$fault/fence_stub_$fault"
-	printf '1 on\n2 on\n' >"$fault/store"
+	printf '1 on\n2 on\noutlet1 on\n' >"$fault/store"
 	(umask 077 && printf '%s\n' "state_file=$PWD/$fault/store" ip=local ipport=1 "$@" >"$fault/options")
 	holdfast agent conform "$fault/fence_stub_$fault" --for-real --timeout "${patience:-8}" --json \
 		--options-file "$fault/options" >"$fault/report" 2>"$fault/stderr" || true
@@ -171,8 +171,10 @@ found() {
 	# The check, and further names of stubs that must fail it in another way.
 	local -A further=(
 		[action-unknown]=action-unknown-switches
-		[plug-unknown]="plug-unknown-crash plug-unknown-hang"
+		[plug-unknown]="plug-unknown-crash plug-unknown-hang plug-unknown-longer plug-unknown-half"
+		[off-plug-unknown]=off-plug-unknown-longer
 		[no-stray]=no-stray-session
+		[json-switching]=json-switching-reboot
 	)
 	local id fault at_work=0 wrong=0 i
 	stub none plug=1 password=sesame-7 need_password=1
@@ -189,6 +191,7 @@ found() {
 		for fault in $id ${further[$id]:-}; do
 			case $fault in
 			argv-status) stub "$fault" plug=1 ;;
+			plug-unknown-half) stub "$fault" plug=outlet1 password=sesame-7 need_password=1 ;;
 			input-plug) stub "$fault" port=1 password=sesame-7 need_password=1 ;;
 			*) stub "$fault" plug=1 password=sesame-7 need_password=1 ;;
 			esac &
@@ -218,6 +221,20 @@ found() {
 	[ "$(found status-unread)" = status-unread ]
 	[ "$(found reboot-unread)" = reboot-unread ]
 	[ "$(awk '$1 == 1 { print $2 }' manual/store)" = on ]
+}
+
+@test "of an agent that is not ours a second run sees whether reboot cuts the power" {
+	local fault
+	for fault in foreign reboot-cut; do
+		stub "$fault" plug=1 password=sesame-7 need_password=1
+		cat "$fault/stderr"
+	done
+	[ "$(found foreign)" = "" ]
+	jq -es 'any(.[]; .id == "reboot-cut" and .verdict == "pass")' foreign/report
+	[ "$(found reboot-cut)" = reboot-cut ]
+	jq -es 'any(.[]; .id == "reboot-cut" and .verdict == "should" and
+		(.happened | endswith("no off phase was seen; raise power_wait or look at the device")))' \
+		reboot-cut/report
 }
 
 @test "the plug is left as it was found, or that is said" {
@@ -270,6 +287,22 @@ found() {
 	[[ $stderr == *"no such agent is installed"* ]]
 	run -2 --separate-stderr holdfast agent conform ./nonesuch
 	run -2 --separate-stderr holdfast agent conform
+}
+
+@test "a secret given on the command line is not left there while the kit runs" {
+	cat >fence_nosy <<-'END'
+		#!/bin/bash
+		tr '\0' ' ' <"/proc/$PPID/cmdline" >>"${0%/*}/seen"
+		exit 1
+	END
+	chmod +x fence_nosy
+	run -1 --separate-stderr holdfast agent conform ./fence_nosy -- plug=1 password=sesame-7
+	grep -q 'fence_nosy -- plug=.* password= ' seen
+	run -1 grep sesame seen
+	# An argument that is wrong is no exception, and is not repeated.
+	run -2 --separate-stderr holdfast agent conform ./fence_nosy -- password=sesame-7 action=off
+	[[ $stderr != *sesame* ]]
+	holdfast agent conform --help | grep -q 'Passwords belong in --options-file'
 }
 
 # ---- skeletons ----

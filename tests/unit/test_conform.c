@@ -139,6 +139,38 @@ static void lists(void **state)
 	}
 }
 
+static void lists_changed(void **state)
+{
+	static const char before[] = "1,,ON\n2,b,OFF\n3,,UNKNOWN\n\n4,,ON\n";
+	static const struct {
+		const char *after, *why;
+	} table[] = {
+		{ before, "" },
+		{ "1,,OFF\n2,b,OFF\n3,,ON\n4,,ON", "" },
+		{ "4,,on\n2,,off\n", "" },
+		{ "1,,ON\n2,b,ON\n4,,ON\n", "plug 2 was OFF and is ON" },
+		{ "1,,ON\n2,b,OFF\n4,,OFF\n", "plug 4 was ON and is OFF" },
+		{ "1,,ON\n2,b,OFF\n4,,UNKNOWN\n", "plug 4 was ON and is UNKNOWN or not there" },
+		{ "1,,ON\n2,b,OFF\n", "plug 4 was ON and is UNKNOWN or not there" },
+	};
+	char why[200];
+	size_t others;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		int changed = conform_list_changed(before, strlen(before), table[i].after,
+						   strlen(table[i].after), "1", &others, why,
+						   sizeof why);
+
+		if (strcmp(why, table[i].why) != 0 || changed != (table[i].why[0] != '\0'))
+			fail_msg("row %zu: %d %s", i, changed, why);
+	}
+	/* The plug by its alias; nothing else has a state. */
+	assert_false(conform_list_changed("2,b,ON\n3,,UNKNOWN\n", 22, "2,b,OFF\n", 8, "b", &others,
+					  why, sizeof why));
+	assert_int_equal(others, 0);
+}
+
 static void words(void **state)
 {
 	char line[100];
@@ -228,6 +260,7 @@ static void results(void **state)
 		{ "off", 0, "true", "off", "proven", "false", "null", "", 0, 0 },
 		{ "off", 2, "true", "off", "proven", "true", "null", "", 2, 0 },
 		{ "reboot", 0, "true", "on", "proven", "true", "null", "", 0, 1 },
+		{ "reboot", 0, "true", "on", "proven", "false", "null", "", 0, 0 },
 		/* Fenced, though it does not come back. */
 		{ "reboot", 0, "false", "off", "none", "true", "\"timeout\"", "no", 0, 1 },
 		{ "reboot", 0, "false", "off", "none", "true", "null", "no", 0, 0 },
@@ -280,6 +313,7 @@ int main(void)
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(xml_only),
 		cmocka_unit_test(lists),
+		cmocka_unit_test(lists_changed),
 		cmocka_unit_test(words),
 		cmocka_unit_test(option_names),
 		cmocka_unit_test(long_options),
