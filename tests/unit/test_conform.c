@@ -166,7 +166,7 @@ static void lists_changed(void **state)
 			fail_msg("row %zu: %d %s", i, changed, why);
 	}
 	/* The plug by its alias; nothing else has a state. */
-	assert_false(conform_list_changed("2,b,ON\n3,,UNKNOWN\n", 22, "2,b,OFF\n", 8, "b", &others,
+	assert_false(conform_list_changed("2,b,ON\n3,,UNKNOWN\n", 18, "2,b,OFF\n", 8, "b", &others,
 					  why, sizeof why));
 	assert_int_equal(others, 0);
 }
