@@ -9,7 +9,8 @@
  * What counts as proof (rule S1). Every agent is asked for `json=1`. One that answers with the
  * object of docs/agent-result.md reports its own read-back. Any other fence agent API program
  * is not believed on its exit status alone: after `off` or `on` its `status` must agree, and
- * where plugs are named and the agent can list, its list must contain them.
+ * where plugs are named, its list must contain them (an agent that cannot list is believed only
+ * where the device's section says FENCE_UNLISTED yes).
  *
  * Ownership: the report belongs to the caller, fencer_report_free().
  */
