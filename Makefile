@@ -17,6 +17,8 @@ VERSION := 0.1.0
 DATE := 2026-11-21
 SDK_SONAME := libholdfast-agent.so.0
 SDK_REAL := libholdfast-agent.so.$(VERSION)
+WATCHDOG_SONAME := libholdfast-watchdog.so.0
+WATCHDOG_REAL := libholdfast-watchdog.so.$(VERSION)
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -24,6 +26,7 @@ SBINDIR ?= $(PREFIX)/sbin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -123,6 +126,7 @@ $(eval $(call library,fencer,fence-agents/fencer,host base,jansson libuv libxml-
 $(eval $(call library,kit,fence-agents/kit,fencer snmpdev host base,jansson libuv libxml-2.0))
 $(eval $(call library,meatware,fence-agents/meatware/requests,host base,))
 $(eval $(call library,snmpdev,fence-agents/snmp,base,))
+$(eval $(call library,watch,watchdog/client,,))
 
 # The SDK as the outside sees it (see below): one archive that needs no other.
 PACKAGES_holdfast-agent := jansson
@@ -131,7 +135,7 @@ $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI 
 $(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
 $(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
-$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware host base,jansson libuv))
+$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch host base,jansson libuv))
 
 AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
 
@@ -146,33 +150,66 @@ $(AGENT_LINKS:%=$(B)/bin/%): $(B)/bin/fence_pdu
 # The skeletons that `holdfast agent new` writes are compiled in, by the assembler.
 $(B)/obj/fence-agents/kit/skeleton.o: $(wildcard fence-agents/kit/templates/*)
 
-# These folders also go into the shared SDK library.
-$(B)/obj/base/%.o $(B)/obj/host/%.o $(B)/obj/fence-agents/sdk/%.o: private PIC := -fPIC
+# These folders also go into the shared libraries.
+$(B)/obj/base/%.o $(B)/obj/host/%.o $(B)/obj/fence-agents/sdk/%.o $(B)/obj/watchdog/client/%.o: \
+	private PIC := -fPIC
 
-# ---- the SDK library -----------------------------------------------------------------------------
+# ---- the public libraries ------------------------------------------------------------------------
 #
 # libholdfast-agent is the SDK and what it uses of base and host, linked into one object whose
 # only global names are those of the version script, so that it clashes with no name of an agent's
-# author and can change inside.
+# author and can change inside. libholdfast-watchdog is the client of watchdogd, made in the same
+# way, of libc alone.
 
 SDK_MAP := fence-agents/sdk/holdfast-agent.map
 SDK_OBJECT := $(B)/obj/holdfast-agent.o
 SDK_STATIC := $(B)/lib/libholdfast-agent.a
 SDK_SHARED := $(B)/lib/$(SDK_SONAME)
 
+WATCHDOG_MAP := watchdog/client/holdfast-watchdog.map
+WATCHDOG_OBJECT := $(B)/obj/holdfast-watchdog.o
+WATCHDOG_STATIC := $(B)/lib/libholdfast-watchdog.a
+WATCHDOG_SHARED := $(B)/lib/$(WATCHDOG_SONAME)
+
 $(SDK_OBJECT): $(call objects_of,fence-agents/sdk) $(call archives_of,host base) $(SDK_MAP) $(B)/.sources
+$(WATCHDOG_OBJECT): $(call archives_of,watch) $(WATCHDOG_MAP) $(B)/.sources
+
+$(SDK_OBJECT) $(WATCHDOG_OBJECT):
 	@echo "  LD    $@"
-	$(Q)sed -n 's/^[[:space:]]*\([a-z_0-9]*\);$$/\1/p' $(SDK_MAP) >$@.names
+	$(Q)sed -n 's/^[[:space:]]*\([a-z_0-9]*\);$$/\1/p' $(filter %.map,$^) >$@.names
 	$(Q)ld -r -o $@.all $$(sed 's/^/-u /' $@.names) $(filter %.o,$^) --start-group $(filter %.a,$^) --end-group
 	$(Q)objcopy --keep-global-symbols=$@.names $@.all $@
 	$(Q)rm -f $@.all
 
 $(SDK_STATIC): $(SDK_OBJECT)
+$(WATCHDOG_STATIC): $(WATCHDOG_OBJECT)
 
 $(SDK_SHARED): $(SDK_OBJECT) $(SDK_MAP)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(NO_UNDEFINED) -shared -Wl,-soname,$(SDK_SONAME) \
 		-Wl,--version-script=$(SDK_MAP) -o $@ $(SDK_OBJECT) $(call pkg_libs,jansson)
+
+$(WATCHDOG_SHARED): $(WATCHDOG_OBJECT) $(WATCHDOG_MAP)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(NO_UNDEFINED) -shared -Wl,-soname,$(WATCHDOG_SONAME) \
+		-Wl,--version-script=$(WATCHDOG_MAP) -o $@ $(WATCHDOG_OBJECT)
+
+# ---- watchdogd -----------------------------------------------------------------------------------
+#
+# Linked statically: its memory is locked, so that what a shared libc never uses would be resident
+# as well, and it depends on no file once it runs. The sanitizers have no static form. The same
+# objects linked dynamically, tests/watchdogd, take a fake of the devices by LD_PRELOAD.
+
+WATCHDOGD_INPUTS := $(call objects_of,watchdog) $(call archives_of,watch base)
+OBJECTS += $(call objects_of,watchdog)
+
+$(B)/bin/watchdogd $(B)/tests/watchdogd: $(WATCHDOGD_INPUTS) $(B)/.sources
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(WATCHDOGD_FORM) -o $@ $(filter %.o %.a,$^)
+
+$(B)/bin/watchdogd: private WATCHDOGD_FORM := $(if $(filter plain,$(VARIANT)),-static-pie,-pie)
+$(B)/tests/watchdogd: private WATCHDOGD_FORM := -pie
 
 # ---- objects and archives ------------------------------------------------------------------------
 
@@ -233,40 +270,59 @@ endef
 
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 # Device simulators and the like, for the bats suites.
-HELPER_SOURCES := $(wildcard tests/agents/*.c)
+HELPER_SOURCES := $(wildcard tests/agents/*.c tests/watchdog/*.c)
 FOLDER_PACKAGES_tests/unit := cmocka jansson libuv
 FOLDER_PACKAGES_tests/agents := jansson libuv
 
 $(foreach t,$(UNIT_SOURCES),$(eval $(call test_program,$t,$(call linked_by,$t),cmocka)))
 $(foreach t,$(HELPER_SOURCES),$(eval $(call test_program,$t,$(call linked_by,$t),)))
 
+# The adapter by which suites fake watchdog devices under $(B)/tests/watchdogd; never sanitized,
+# because it comes before the sanitizers' own libraries.
+WATCHDOG_FAKE := $(B)/tests/fake_watchdog.so
+TEST_PROGRAMS += $(B)/tests/watchdogd $(WATCHDOG_FAKE)
+
+$(WATCHDOG_FAKE): tests/watchdog/preload/fake_watchdog.c $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $<
+
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/%)
-SUITES := $(wildcard tests/cli/*.bats tests/agents/*.bats)
+SUITES := $(wildcard tests/cli/*.bats tests/agents/*.bats tests/watchdog/*.bats)
 # The sanitizers add symbols of their own: layers are checked in the plain build.
 LAYERING := $(if $(filter plain,$(VARIANT)),tests/lint/layering tests/lint/layering.bats)
 
 # The targets below install what they need before anything is compiled, hence a second make.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-PREPARED := demo check lint fuzz bench
+PREPARED := demo check lint fuzz bench lab
 
 .PHONY: all deps $(PREPARED) $(PREPARED:%=run-%) install uninstall format clean help FORCE
 
 $(PREPARED): deps
 	+@$(MAKE) --no-print-directory $(JOBS) run-$@
 
-deps:
-	@tests/deps.sh
+# Sections of packages.txt; those of the lab are for the lab alone.
+DEPS := build test
+lab: DEPS += lab
 
-all: $(patsubst %,$(B)/bin/%,$(ALL_PROGRAMS) $(AGENT_LINKS)) $(SDK_STATIC) $(SDK_SHARED) $(AGENT_PAGES)
+deps:
+	@tests/deps.sh $(DEPS)
+
+all: $(patsubst %,$(B)/bin/%,$(ALL_PROGRAMS) $(AGENT_LINKS)) $(SDK_STATIC) $(SDK_SHARED) \
+	$(WATCHDOG_STATIC) $(WATCHDOG_SHARED) $(B)/bin/watchdogd $(AGENT_PAGES)
 
 run-demo: all
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/demo/demo.sh
 
-run-check: all $(TEST_PROGRAMS)
+run-check: all $(TEST_PROGRAMS) $(B)/tests/watchdogd
 	@CC='$(CC)' tests/run $(B) $(LAYERING) $(UNIT_TESTS) $(SUITES)
 
 run-bench: all $(B)/tests/snmp_device
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/bench/run
+
+# LAB='PATTERN...' chooses cases, see tests/lab/run.
+run-lab: all $(TEST_PROGRAMS)
+	@HOLDFAST_BUILD=$(abspath $(B)) tests/lab/run $(LAB)
 
 run-lint: all $(TEST_PROGRAMS)
 	@CC='$(CC)' LINT_FLAGS='-std=gnu11 $(subst ','\'',$(ALL_CPPFLAGS)) $(call pkg_cflags,$(sort $(foreach l,$(ALL_LIBRARIES),$(PACKAGES_$l))))' \
@@ -300,18 +356,26 @@ run-fuzz:
 # ---- install -------------------------------------------------------------------------------------
 
 PC_FILE := $(B)/holdfast-agent.pc
+WATCHDOG_PC_FILE := $(B)/holdfast-watchdog.pc
+UNIT_FILE := $(B)/watchdogd.service
 COMPLETION := cli/completion.bash
 INSTALL := install -D
 
 $(PC_FILE): fence-agents/sdk/holdfast-agent.pc.in FORCE
+$(WATCHDOG_PC_FILE): watchdog/client/holdfast-watchdog.pc.in FORCE
+
+$(UNIT_FILE): watchdog/watchdogd.service.in FORCE
+
+$(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE):
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' $< >$@
+		-e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 INSTALLED_PAGES = $(AGENT_PAGES) $(WRITTEN_PAGES)
 
-install: all $(PC_FILE)
-	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%)
+install: all $(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE)
+	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%) $(B)/bin/watchdogd
+	$(INSTALL) -m 644 -t $(DESTDIR)$(UNITDIR) $(UNIT_FILE)
 	$(foreach l,$(AGENT_LINKS),ln -sf fence_pdu $(DESTDIR)$(SBINDIR)/$l &&) :
 	$(INSTALL) -m 644 -t $(DESTDIR)$(DATADIR)/holdfast/devices $(DEVICES)
 	$(INSTALL) -t $(DESTDIR)$(BINDIR) $(filter-out $(AGENTS:%=$(B)/bin/%),$(ALL_PROGRAMS:%=$(B)/bin/%))
@@ -321,16 +385,22 @@ install: all $(PC_FILE)
 	ln -sf $(SDK_SONAME) $(DESTDIR)$(LIBDIR)/libholdfast-agent.so
 	$(INSTALL) -m 644 fence-agents/sdk/agent.h -t $(DESTDIR)$(INCLUDEDIR)/holdfast
 	$(INSTALL) -m 644 base/rc.h base/power.h -t $(DESTDIR)$(INCLUDEDIR)/holdfast/base
-	$(INSTALL) -m 644 $(PC_FILE) -t $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 -t $(DESTDIR)$(LIBDIR) $(WATCHDOG_STATIC)
+	$(INSTALL) -m 644 $(WATCHDOG_SHARED) $(DESTDIR)$(LIBDIR)/$(WATCHDOG_REAL)
+	ln -sf $(WATCHDOG_REAL) $(DESTDIR)$(LIBDIR)/$(WATCHDOG_SONAME)
+	ln -sf $(WATCHDOG_SONAME) $(DESTDIR)$(LIBDIR)/libholdfast-watchdog.so
+	$(INSTALL) -m 644 watchdog/client/watchdog.h -t $(DESTDIR)$(INCLUDEDIR)/holdfast
+	$(INSTALL) -m 644 $(PC_FILE) $(WATCHDOG_PC_FILE) -t $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(foreach p,$(INSTALLED_PAGES),$(INSTALL) -m 644 $p -t $(DESTDIR)$(DATADIR)/man/man$(patsubst .%,%,$(suffix $p)) &&) :
 	$(INSTALL) -m 644 $(COMPLETION) $(DESTDIR)$(DATADIR)/bash-completion/completions/holdfast
 	$(INSTALL) -m 644 LICENSES/*.txt -t $(DESTDIR)$(DATADIR)/doc/holdfast
 
 uninstall:
-	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(AGENTS) $(AGENT_LINKS))
+	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(AGENTS) $(AGENT_LINKS) watchdogd) $(DESTDIR)$(UNITDIR)/watchdogd.service
 	rm -rf $(DESTDIR)$(DATADIR)/holdfast
 	rm -f $(patsubst %,$(DESTDIR)$(BINDIR)/%,$(filter-out $(AGENTS),$(ALL_PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libholdfast-agent.a $(SDK_REAL) $(SDK_SONAME) libholdfast-agent.so pkgconfig/holdfast-agent.pc)
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libholdfast-watchdog.a $(WATCHDOG_REAL) $(WATCHDOG_SONAME) libholdfast-watchdog.so pkgconfig/holdfast-watchdog.pc)
 	rm -f $(foreach p,$(INSTALLED_PAGES),$(DESTDIR)$(DATADIR)/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p))
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/holdfast
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/holdfast $(DESTDIR)$(DATADIR)/doc/holdfast
@@ -349,9 +419,10 @@ help:
 	@echo 'make lint           clang-format, clang-tidy, cppcheck, shellcheck, layering'
 	@echo 'make fuzz           every fuzz program for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds'
 	@echo 'make bench          measurements against the agents of the distribution'
+	@echo 'make lab            cases on real kernels in qemu (docs/lab.md); LAB=PATTERN chooses some'
 	@echo 'make install        to PREFIX ($(PREFIX)) under DESTDIR; make uninstall takes it away'
 	@echo 'make deps           install the Debian packages of packages.txt (demo, check, lint, fuzz,'
-	@echo '                    bench do so by themselves); without root it prints the command'
+	@echo '                    bench, lab do so by themselves); without root it prints the command'
 	@echo 'make format         clang-format on every C file'
 	@echo 'make clean          remove build, build-san, build-fuzz'
 	@echo 'CC=clang, SAN=1, V=1 (show commands), CFLAGS, LDFLAGS work with all of them'
