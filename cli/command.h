@@ -38,7 +38,8 @@ struct cli {
 	unsigned last;					 /* 0: all */
 	const char *dir;				 /* --dir; NULL: as configured */
 	const char *options_file, *lang, *walk, *format; /* NULL: not given */
-	int json, no_colour, dry_run, all, for_real, yes, cancel;
+	const char *by;					 /* --by; NULL: not given */
+	int json, no_colour, dry_run, all, for_real, yes, cancel, result;
 	/* What is left of the command line. */
 	char *const *args;
 	size_t args_count;
@@ -51,6 +52,7 @@ struct command {
 	const char *details; /* further lines of the help; NULL for none */
 	unsigned options;    /* enum cli_option_bit: those that mean something here */
 	int two_means_off;   /* see above */
+	const char *exits;   /* what the exit status says, for the help; NULL: the usual */
 	int kind;	     /* for tables whose rows share a run(); its meaning is the table's */
 	int (*run)(struct cli *cli);	   /* NULL where there are subcommands */
 	const struct command *subcommands; /* ends with .name == NULL */

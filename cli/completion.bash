@@ -52,6 +52,10 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -W "text markdown" -- "$current")
 		return
 		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W "hardware self" -- "$current")
+		return
+		;;
 	esac
 
 	# Words of the subcommand so far, options and their values left out.
@@ -62,7 +66,7 @@ _holdfast() {
 			i=$((i + 1))
 			config=(-c "${COMP_WORDS[i]}")
 			;;
-		-t | --timeout | -p | --parallel | -l | --last | --dir | --options-file | --walk | --lang | --format)
+		-t | --timeout | -p | --parallel | -l | --last | --dir | --options-file | --walk | --lang | --format | --by)
 			i=$((i + 1))
 			;;
 		-*) ;;

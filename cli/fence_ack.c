@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "cli/ask.h"
 #include "cli/fence.h"
 #include "cli/options.h"
 #include "host/clock.h"
@@ -364,7 +365,7 @@ static struct ack_item *item_choose(const struct ack *ack, const char *target, s
 			r->reason[0] ? r->reason : "(no reason given)");
 	}
 	snprintf(prompt, sizeof prompt, "Which one? [1-%zu] ", waiting);
-	if (!ack_ask(prompt, line, sizeof line))
+	if (!ask_line(prompt, line, sizeof line))
 		return NULL;
 	number = 0;
 	for (size_t i = 0; i < ack->items_count; i++) {

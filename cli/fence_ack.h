@@ -66,8 +66,4 @@ int ack_refuse(const struct ack *ack, struct ack_item *item);
 /* Is there a terminal for the conversation? 0, or the exit status after a message. */
 int ack_terminal_check(const struct ack *ack);
 
-/* Ask on the terminal: the line without its newline, exactly as typed. 0 at its end, or when it
- * is too long. */
-int ack_ask(const char *prompt, char *line, size_t size);
-
 #endif

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include <utmpx.h>
 
 #include "base/text.h"
+#include "cli/ask.h"
 #include "cli/fence.h"
 #include "cli/fence_ack.h"
 #include "fence-agents/fencer/fence_history.h"
@@ -203,28 +203,11 @@ int ack_refuse(const struct ack *ack, struct ack_item *item)
 
 int ack_terminal_check(const struct ack *ack)
 {
-	if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+	if (ask_is_possible())
 		return 0;
 	cli_warn(ack->cli, "an acknowledgement is given by a human at a terminal, and this is "
 			   "none; nothing was acknowledged");
 	return CLI_EXIT_NOT;
-}
-
-int ack_ask(const char *prompt, char *line, size_t size)
-{
-	size_t length;
-
-	/* Nothing that was typed before the question answers it. */
-	tcflush(STDIN_FILENO, TCIFLUSH);
-	fputs(prompt, stderr);
-	fflush(stderr);
-	if (!fgets(line, (int)size, stdin))
-		return 0;
-	length = strlen(line);
-	if (length == 0 || line[length - 1] != '\n')
-		return 0;
-	line[length - 1] = '\0';
-	return 1;
 }
 
 static void request_show(const struct meat_request *r)
@@ -266,13 +249,13 @@ int ack_confirm(const struct ack *ack, struct ack_item *item)
 	request_show(&item->request);
 	snprintf(prompt, sizeof prompt,
 		 "The power of %s, as you see it (on, off): ", item->request.target);
-	if (!ack_ask(prompt, line, sizeof line) || strcmp(line, want) != 0)
+	if (!ask_line(prompt, line, sizeof line) || strcmp(line, want) != 0)
 		return not_confirmed(ack, item->request.want == POWER_OFF
 						  ? "it was not said to be off"
 						  : "it was not said to be on");
 	snprintf(prompt, sizeof prompt,
 		 "The exact name of the machine that you have seen %s: ", want);
-	if (!ack_ask(prompt, line, sizeof line) || strcmp(line, item->request.target) != 0)
+	if (!ask_line(prompt, line, sizeof line) || strcmp(line, item->request.target) != 0)
 		return not_confirmed(ack, "that is not its exact name");
 	/* The conversation took time. */
 	standing = meat_request_standing(item->store, item->request.id, &found);

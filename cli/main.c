@@ -21,6 +21,7 @@
 #include "base/nearest.h"
 #include "cli/cmd_agent.h"
 #include "cli/cmd_device.h"
+#include "cli/cmd_watchdog.h"
 #include "cli/command.h"
 #include "cli/options.h"
 
@@ -41,6 +42,10 @@ static const struct command root_commands[] = {
 	  .args = "SUBCOMMAND",
 	  .summary = "profiles of SNMP devices: which there are, and whether one holds",
 	  .subcommands = device_commands },
+	{ .name = "watchdog",
+	  .args = "SUBCOMMAND",
+	  .summary = "the watchdog devices of this machine, watchdogd, and whether they reset it",
+	  .subcommands = watchdog_commands },
 	{ .name = NULL },
 };
 
@@ -115,11 +120,12 @@ static void help_print(const struct cli *cli)
 		printf("\n\"%s SUBCOMMAND --help\" tells more.\n", cli->name);
 	}
 	options_help(stdout, command->options);
-	puts(command->two_means_off
-		     ? "\nExit status: 0 read (one target: on), 2 one target is off, 1 anything "
-		       "else."
-		     : "\nExit status: 0 all done and proven, 1 something was not, 2 wrong use or "
-		       "configuration.");
+	printf("\nExit status: %s.\n",
+	       command->exits ? command->exits
+	       : command->two_means_off
+		       ? "0 read (one target: on), 2 one target is off, 1 anything else"
+		       : "0 all done and proven, 1 something was not, 2 wrong use or "
+			 "configuration");
 	manual_print(cli);
 }
 

@@ -20,6 +20,8 @@ enum {
 	KEY_LANG,
 	KEY_WALK,
 	KEY_FORMAT,
+	KEY_BY,
+	KEY_RESULT,
 	TIMEOUT_MAX_S = 86400,
 	PARALLEL_MAX = 1024,
 	LAST_MAX = 1000000,
@@ -40,18 +42,23 @@ static const struct cli_option {
 	{ OPTION_ALL, 'a', "all", NULL, "every target of the cluster file" },
 	{ OPTION_DRY_RUN, 'n', "dry-run", NULL, "show what would run, and run nothing" },
 	{ OPTION_FOR_REAL, KEY_FOR_REAL, "for-real", NULL,
-	  "cut the power, prove it, turn it on again, prove that; level by level" },
+	  "cut the power, prove it, turn it on again, prove that, level by level; watchdog: reset "
+	  "this machine" },
 	{ OPTION_YES, 'y', "yes", NULL, "do not ask before --for-real" },
 	{ OPTION_LAST, 'l', "last", "N", "only the last N records" },
 	{ OPTION_CANCEL, KEY_CANCEL, "cancel", NULL,
 	  "say that it cannot be done; the agent fails at once" },
 	{ OPTION_DIR, KEY_DIR, "dir", "DIR",
-	  "directory: of the requests, as in dir= of the agent; of what is written" },
+	  "directory: of the requests, as in dir= of the agent; of what is written or read" },
 	{ OPTION_OPTIONS_FILE, KEY_OPTIONS_FILE, "options-file", "FILE",
 	  "options of the device, one key=value a line; - is stdin" },
 	{ OPTION_LANG, KEY_LANG, "lang", "LANGUAGE", "c (default), sh or python" },
 	{ OPTION_WALK, KEY_WALK, "walk", "WALK", "a recorded walk to try the profile on" },
 	{ OPTION_FORMAT, KEY_FORMAT, "format", "FORMAT", "text (default) or markdown" },
+	{ OPTION_BY, KEY_BY, "by", "WHO",
+	  "who resets the machine: hardware (default; the devices alone) or self (watchdogd)" },
+	{ OPTION_RESULT, KEY_RESULT, "result", NULL,
+	  "what came of the last --for-real; to be asked after the reset" },
 	{ OPTION_JSON, 'j', "json", NULL, "one JSON object a line instead of text" },
 	{ OPTION_NO_COLOR, KEY_NO_COLOR, "no-color", NULL,
 	  "no colour on a terminal either; as does NO_COLOR in the environment" },
@@ -145,6 +152,12 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 		return 0;
 	case OPTION_FORMAT:
 		cli->format = value;
+		return 0;
+	case OPTION_BY:
+		cli->by = value;
+		return 0;
+	case OPTION_RESULT:
+		cli->result = 1;
 		return 0;
 	case OPTION_HELP:
 	case OPTION_VERSION:

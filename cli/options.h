@@ -31,6 +31,8 @@ enum cli_option_bit {
 	OPTION_LANG = 1 << 15,
 	OPTION_WALK = 1 << 16,
 	OPTION_FORMAT = 1 << 17,
+	OPTION_BY = 1 << 18,
+	OPTION_RESULT = 1 << 19,
 };
 
 /* What every subcommand that writes has, and what every subcommand has. */
