@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# deps.sh - see that the Debian packages of packages.txt are installed.
+# deps.sh - see that the Debian packages of packages.txt are installed: deps.sh [SECTION...]
 #
+# SECTIONs are those of packages.txt; without any it is all of them.
 # Run by make before it tests anything. As root it installs what is missing; otherwise it prints
 # the one command that would, and fails. Needs nothing beyond a minimal Debian.
 set -eu
@@ -13,7 +14,11 @@ if ! command -v dpkg-query >/dev/null; then
 	exit 0
 fi
 
-wanted=$(sed -e 's/#.*//' -e '/^\[/d' -e 's/[[:space:]]*$//' -e '/^$/d' packages.txt)
+wanted=$(awk -v sections="$*" '
+	{ sub(/#.*/, "") }
+	/^\[/ { chosen = sections == "" || index(" " sections " ", " " substr($1, 2, length($1) - 2) " ") }
+	NF && !/^\[/ && chosen { print $1 }
+' packages.txt)
 missing=
 for package in $wanted; do
 	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
