@@ -301,9 +301,9 @@ PREPARED := demo check lint fuzz bench lab
 $(PREPARED): deps
 	+@$(MAKE) --no-print-directory $(JOBS) run-$@
 
-# Sections of packages.txt; those of the lab are for the lab alone.
+# Sections of packages.txt; those of the lab are for the lab and for what is measured in it.
 DEPS := build test
-lab: DEPS += lab
+lab bench: DEPS += lab
 
 deps:
 	@tests/deps.sh $(DEPS)
@@ -317,7 +317,7 @@ run-demo: all
 run-check: all $(TEST_PROGRAMS) $(B)/tests/watchdogd
 	@CC='$(CC)' tests/run $(B) $(LAYERING) $(UNIT_TESTS) $(SUITES)
 
-run-bench: all $(B)/tests/snmp_device
+run-bench: all $(B)/tests/snmp_device $(B)/tests/beat
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/bench/run
 
 # LAB='PATTERN...' chooses cases, see tests/lab/run.

@@ -27,11 +27,15 @@
  *  3. Nothing else restarts it: the kernel pings on close without the magic character, so a helper
  *     process keeps the device open when watchdogd is killed; a new watchdogd does not start while
  *     clients of the old one count (watchdogd.c).
+ *     Who kills that process too, with kill -9, and then watchdogd, gives the machine another W:
+ *     two kills by root. `holdfast watchdog status` tells that it is gone (watch_log_io.h).
  *  4. What 1 leaves open is one stall that begins between clock and pet and ends, after s + L,
  *     exactly with the pet, followed by a second stall or death before the next instructions
  *     reset the machine. Two faults in a row; no program above the driver can close it.
  *  5. With several devices, each fires by its own W after its own last pet. As long as one of
  *     those that count fires, the longest W of them is the bound, whichever fails (watch_core.h).
+ *  6. Devices are petted one after the other: a driver that hangs in its pet stops those of all, and
+ *     watchdogd. That resets a healthy machine, in time; it never keeps a sick one alive.
  *
  * The grain g is what a second of the driver may be wrong by:
  *  - Timeouts cross the driver's interface in whole seconds, both ways. What GETTIMEOUT answers is

@@ -3,7 +3,8 @@
  * watch.h - the words that watchdogd's decisions (watchdog/watch_core.h) and its packets
  * (watchdog/client/watch_wire.h) share.
  *
- * The numbers are part of the packets: they are only ever appended.
+ * The numbers are part of the packets. A decoder refuses a value that it does not know, so that to
+ * append one, like any other change, needs a new WATCH_WIRE_VERSION once a version was released.
  *
  * Pure: nothing but constants.
  */
@@ -15,6 +16,9 @@ enum {
 	WATCH_DEADLINE_MIN_MS = 100,
 	WATCH_DEADLINE_MAX_MS = 3600000,
 };
+
+/* What a name is made of, see WATCH_NAME_BYTES. */
+#define WATCH_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 /* How sure the reset is. */
 enum watch_proof { WATCH_PROOF_NONE, WATCH_PROOF_SOFTWARE, WATCH_PROOF_HARDWARE };
@@ -50,6 +54,7 @@ enum watch_refusal {
 	WATCH_REFUSED_LATE,    /* a deadline has passed: the machine is being reset (ECANCELED) */
 	WATCH_REFUSED_CLIENTS, /* test: clients other than this connection are registered (EBUSY) */
 	WATCH_REFUSED_RIGHT,   /* not allowed to this user (EACCES) */
+	WATCH_REFUSED_MARK,    /* it cannot be noted that clients rely on watchdogd (EIO) */
 };
 
 #endif

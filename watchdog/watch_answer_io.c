@@ -14,15 +14,15 @@
 #include "watchdog/watch_log_io.h"
 #include "watchdog/watch_outside_io.h"
 
-static void packet_send(int fd, const struct watch_packet *packet)
+static int packet_send(int fd, const struct watch_packet *packet)
 {
 	uint8_t bytes[WATCH_WIRE_BYTES_MAX];
 	size_t length = watch_wire_out(packet, bytes);
 
-	(void)!send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)length ? 0 : -1;
 }
 
-void answer_terms(int fd, const struct watch_core *core, uint64_t connection)
+int answer_terms(int fd, const struct watch_core *core, uint64_t connection)
 {
 	struct watch_core_terms terms = watch_core_terms(core, connection);
 	struct watch_packet packet = { .type = WATCH_TERMS };
@@ -32,7 +32,7 @@ void answer_terms(int fd, const struct watch_core *core, uint64_t connection)
 					     .bound_ms = terms.bound_ms,
 					     .proof = (uint8_t)terms.proof,
 					     .state = (uint8_t)core->state };
-	packet_send(fd, &packet);
+	return packet_send(fd, &packet);
 }
 
 void answer_bye(int fd)
@@ -65,6 +65,8 @@ void answer_refused(int fd, enum watch_refusal refusal)
 					    "stop them first; see holdfast watchdog status" },
 		[WATCH_REFUSED_RIGHT] = { "this user may not do that",
 					  "be root, or the user that registered the name" },
+		[WATCH_REFUSED_MARK] = { "watchdogd cannot note on disk that it is relied on",
+					 "see its log; is the folder of its socket still there?" },
 	};
 	struct watch_packet packet = { .type = WATCH_REFUSED };
 
@@ -113,6 +115,7 @@ void answer_status(int fd, const struct watch_core *core, const struct device *d
 		.standstill_ms = stood_ms < UINT32_MAX ? (uint32_t)stood_ms : UINT32_MAX,
 		.devices = (uint16_t)core->config.devices_count,
 		.clients = (uint16_t)watch_core_clients_count(core),
+		.keeper = (uint8_t)log_keeper_lives(),
 		.version = HOLDFAST_VERSION,
 	};
 	packet_send(fd, &packet);

@@ -13,7 +13,8 @@
 #include "watchdog/watch_core.h"
 #include "watchdog/watch_device_io.h"
 
-void answer_terms(int fd, const struct watch_core *core, uint64_t connection);
+/* 0, or -1: it was not sent. */
+int answer_terms(int fd, const struct watch_core *core, uint64_t connection);
 void answer_bye(int fd);
 void answer_refused(int fd, enum watch_refusal refusal);
 

@@ -4,7 +4,7 @@
  *
  *	            deadline reached             (whatever comes after: never a PET)
  *	PETTING ----------------------> EXPIRED
- *	   |  \---- TEST -------------> TESTING -- STOP without clients --> STOPPED
+ *	   |  \---- TEST -------------> TESTING -- STOP, once survived ---> STOPPED
  *	   `------- STOP without clients ---------------------------------> STOPPED
  */
 #include "watchdog/watch_core.h"
@@ -236,8 +236,10 @@ static void reset(struct watch_core *core, struct watch_out *out, enum watch_exp
 
 /* Do what was configured for a deadline that was reached at `deadline`. To switch off runs every
  * driver's shutdown, which may hang on a dead disk, and by then the kernel has stopped some
- * watchdogs; a crash kernel may not be there. So if the machine still runs at deadline + W, the
- * plain reset follows, inside the bound; when it is that late already, at once. */
+ * watchdogs; a crash kernel may not be there; devices may not do what they tell. So if the machine
+ * still runs at deadline + W, the plain reset follows, inside the bound; when it is that late
+ * already, or no device works that it was left to, at once. A device that it was left to is given
+ * half of the grain besides, for what its driver rounds; the other half is for the reset itself. */
 static void reset_begin(struct watch_core *core, struct watch_out *out, mono_t deadline,
 			const char *name)
 {
@@ -245,10 +247,13 @@ static void reset_begin(struct watch_core *core, struct watch_out *out, mono_t d
 	enum watch_expiry how = core->config.expiry;
 
 	if (how == WATCH_EXPIRY_HARDWARE)
-		return;
-	if (how == WATCH_EXPIRY_OFF && mono_reached(core->now, again_at))
+		again_at = mono_add_ms(again_at, TIMING_GRAIN_MS / 2);
+	if ((how == WATCH_EXPIRY_OFF && mono_reached(core->now, again_at)) ||
+	    (how == WATCH_EXPIRY_HARDWARE &&
+	     (mono_reached(core->now, again_at) || watch_core_proof(core) == WATCH_PROOF_NONE)))
 		how = WATCH_EXPIRY_REBOOT;
-	reset(core, out, how, name, mono_diff_ms(deadline, core->now));
+	if (how != WATCH_EXPIRY_HARDWARE)
+		reset(core, out, how, name, mono_diff_ms(deadline, core->now));
 	if (how != WATCH_EXPIRY_REBOOT) {
 		core->again_at = again_at;
 		core->again_reset = 1;
@@ -279,7 +284,7 @@ static void expiry_check(struct watch_core *core, const struct watch_event *even
 		return;
 	trace(out, WATCH_TRACE_LANDED_LATE, "", mono_diff_ms(core->petted, core->now));
 	/* The device counts from too late a moment to keep the bound by itself. */
-	if (core->config.expiry == WATCH_EXPIRY_HARDWARE)
+	if (core->config.expiry == WATCH_EXPIRY_HARDWARE && core->again_reset)
 		reset(core, out, WATCH_EXPIRY_REBOOT, first->name,
 		      mono_diff_ms(client_deadline(first), core->now));
 }
@@ -307,9 +312,7 @@ static int name_is_good(const char *name)
 {
 	size_t length = strnlen(name, WATCH_NAME_BYTES);
 
-	return length > 0 && length < WATCH_NAME_BYTES &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       length;
+	return length > 0 && length < WATCH_NAME_BYTES && strspn(name, WATCH_NAME_CHARS) == length;
 }
 
 /* The reason why nothing new is taken in this state; -1 for none. */
@@ -379,6 +382,7 @@ static void event_register(struct watch_core *core, const struct watch_event *ev
 		answer(out, WATCH_ACTION_MARK, 0);
 	if (client_exists(client))
 		trace(out, WATCH_TRACE_TAKEN_OVER, client->name, watch_core_left_ms(core, client));
+	core->replaced = *client;
 	*client = (struct watch_core_client){
 		.connection = event->connection,
 		.pid = event->pid,
@@ -393,6 +397,20 @@ static void event_register(struct watch_core *core, const struct watch_event *ev
 				: MONO_NEVER;
 	trace(out, WATCH_TRACE_REGISTERED, client->name, client->deadline_ms);
 	answer(out, WATCH_ACTION_TERMS, event->connection);
+}
+
+/* As if it had never come: whose place it took over is back, its deadline with it. */
+static void event_undo(struct watch_core *core, const struct watch_event *event,
+		       struct watch_out *out)
+{
+	struct watch_core_client *client = client_of(core, event->connection);
+
+	if (!client || core->state != WATCH_STATE_PETTING)
+		return;
+	trace(out, WATCH_TRACE_UNDONE, client->name, 0);
+	*client = core->replaced;
+	if (watch_core_clients_count(core) == 0)
+		answer(out, WATCH_ACTION_UNMARK, 0);
 }
 
 static void event_renew(struct watch_core *core, const struct watch_event *event,
@@ -455,6 +473,7 @@ static void event_test(struct watch_core *core, const struct watch_event *event,
 {
 	size_t own = client_of(core, event->connection) ? 1 : 0;
 	int refusal = state_refusal(core);
+	mono_t survived_at;
 
 	if (refusal < 0 && event->uid != 0)
 		refusal = WATCH_REFUSED_RIGHT;
@@ -467,12 +486,14 @@ static void event_test(struct watch_core *core, const struct watch_event *event,
 	core->state = WATCH_STATE_TESTING;
 	trace(out, WATCH_TRACE_TESTING, "", event->by);
 	answer(out, WATCH_ACTION_TERMS, event->connection);
-	/* Until then the devices have done it, or do not work. */
-	core->again_at = mono_add_ms(core->now,
-				     timing_reset_bound_ms(0, watch_core_device_ms(core)));
+	/* Until then the machine is gone, or what is tested does not work. */
+	survived_at = mono_add_ms(core->now, timing_reset_bound_ms(0, watch_core_device_ms(core)));
+	core->again_at = survived_at;
 	core->again_reset = 0;
 	if (event->by == WATCH_TEST_SELF)
 		reset_begin(core, out, core->now, "");
+	if (mono_is_never(core->again_at))
+		core->again_at = survived_at;
 }
 
 static void event_stop(struct watch_core *core, struct watch_out *out)
@@ -481,6 +502,10 @@ static void event_stop(struct watch_core *core, struct watch_out *out)
 
 	if (core->state == WATCH_STATE_STOPPED)
 		return;
+	if (core->state == WATCH_STATE_TESTING && !mono_is_never(core->again_at)) {
+		trace(out, WATCH_TRACE_STOP_IN_TEST, "", mono_diff_ms(core->now, core->again_at));
+		return;
+	}
 	for (size_t i = 0; i < WATCH_CORE_CLIENTS_MAX; i++)
 		if (client_exists(&core->clients[i]))
 			trace(out, WATCH_TRACE_STOP_REFUSED, core->clients[i].name, 0);
@@ -546,6 +571,9 @@ void watch_step(struct watch_core *core, const struct watch_event *event, struct
 		break;
 	case WATCH_EVENT_GOODBYE:
 		event_goodbye(core, event, out);
+		break;
+	case WATCH_EVENT_UNDO:
+		event_undo(core, event, out);
 		break;
 	case WATCH_EVENT_GONE:
 		event_gone(core, event, out);

@@ -15,7 +15,8 @@
  *    connection while it runs, and takes the entry over.
  *  - Petting is for TICK alone, when it is due; the PETTED that follows carries the time after it,
  *    so that a pet that landed after a deadline is found at once (base/timing.h, claim 1).
- *  - The devices are disarmed only when no client is registered.
+ *  - The devices are disarmed only when no client is registered, and not during a test: that ends by
+ *    a reset, or once it is clear that none has come.
  *  - Time is CLOCK_BOOTTIME plus all standstills that the caller has found (standstill_core.h),
  *    called effective time here. A stamp of a client is older by each standstill that came after it.
  *
@@ -50,7 +51,10 @@ struct watch_core_device {
 	enum watch_proof proof;
 	uint32_t timeout_ms;	/* as read back */
 	uint32_t pretimeout_ms; /* 0: none */
-	int failed;		/* a pet failed: it no longer counts, but is petted all the same */
+	/* A pet failed: it is petted on, but no longer counts, also when later pets seem to work. A
+	 * driver that failed once may not know the state of its timer; a promise does not get better
+	 * by hope. It counts again after a new start, which arms it and reads it back. */
+	int failed;
 };
 
 struct watch_core_client {
@@ -76,9 +80,10 @@ enum watch_event_kind {
 	WATCH_EVENT_REGISTER, /* connection, name, deadline_ms, since_ns, pid, uid */
 	WATCH_EVENT_RENEW,    /* connection, since_ns */
 	WATCH_EVENT_GOODBYE,  /* connection */
-	WATCH_EVENT_GONE,     /* connection: it ended, or sent what is no packet */
-	WATCH_EVENT_TEST,     /* connection, uid, by */
-	WATCH_EVENT_STOP,     /* asked to end in order */
+	WATCH_EVENT_UNDO, /* connection: directly after REGISTER: it could not be marked or answered */
+	WATCH_EVENT_GONE, /* connection: it ended, or sent what is no packet */
+	WATCH_EVENT_TEST, /* connection, uid, by */
+	WATCH_EVENT_STOP, /* asked to end in order */
 };
 
 struct watch_event {
@@ -88,7 +93,7 @@ struct watch_event {
 	uint64_t connection;  /* any number but 0, never used again */
 	const char *name;     /* any text that ends */
 	uint32_t deadline_ms; /* any number */
-	int64_t since_ns;     /* CLOCK_BOOTTIME, any number; 0: now */
+	int64_t since_ns;     /* CLOCK_BOOTTIME, any number; 0: `now` above */
 	uint32_t pid, uid;
 	enum watch_test by;
 	int errors[WATCH_CORE_DEVICES_MAX]; /* errno of each device, 0: petted */
@@ -121,6 +126,8 @@ enum watch_trace {
 	WATCH_TRACE_SURVIVED,	   /* ms after the last pet: no device has reset the machine */
 	WATCH_TRACE_STOOD_STILL,   /* ms */
 	WATCH_TRACE_WOKE_LATE,	   /* ms, when longer than the pet interval */
+	WATCH_TRACE_UNDONE,	   /* client whose registration was taken back */
+	WATCH_TRACE_STOP_IN_TEST,  /* ms until a test must have ended in a reset: no stop */
 };
 
 struct watch_action {
@@ -143,7 +150,8 @@ struct watch_core {
 	struct watch_core_config config;
 	enum watch_state state;
 	struct watch_core_client clients[WATCH_CORE_CLIENTS_MAX];
-	uint32_t interval_ms; /* between pets */
+	struct watch_core_client replaced; /* by the last REGISTER, for UNDO */
+	uint32_t interval_ms;		   /* between pets */
 
 	/* Moments of effective time. */
 	mono_t now;	/* of the last event; never goes back */

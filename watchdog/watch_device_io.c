@@ -15,16 +15,12 @@
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "watchdog/client/watch_sysfs_io.h"
 #include "watchdog/watch_log_io.h"
-
-/* What softdog calls itself (also where sysfs does not tell). */
-#define SOFTDOG_IDENTITY "Software Watchdog"
 
 struct device_adapter {
 	int (*check)(struct device *device, struct err *err);
@@ -42,7 +38,16 @@ mono_t device_clock(void)
 	return (mono_t){ (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec };
 }
 
+/* errno tells nothing when a write was short. */
+static int write_judge(ssize_t done, ssize_t wanted)
+{
+	return done == wanted ? 0 : done < 0 ? errno : EIO;
+}
+
 /* ---- a watchdog of the kernel ---- */
+
+/* Its milliseconds fit into 32 bits, and so do all sums in which they are (base/timing.h). */
+enum { TIMEOUT_MAX_S = 86400 * 7 };
 
 /* The numbers of /dev/watchdog, the old name of the first: a driver from before the kernel's
  * watchdog core has no other, and sysfs knows nothing of it. */
@@ -50,7 +55,7 @@ static int is_old_watchdog(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(10, 130);
+	return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && watch_sysfs_is_old_name(st.st_rdev);
 }
 
 static int range_check(const struct device *device, const struct watch_sysfs *facts,
@@ -157,7 +162,7 @@ static int support_check(struct device *device, struct err *err)
 		return call_failed(device, "WDIOC_GETSUPPORT", err);
 	text_clean(device->facts.identity, sizeof device->facts.identity, (char *)info.identity,
 		   strnlen((char *)info.identity, sizeof info.identity));
-	if (strcmp(device->facts.identity, SOFTDOG_IDENTITY) == 0)
+	if (strcmp(device->facts.identity, WATCH_SOFTDOG_IDENTITY) == 0)
 		device->facts.proof = WATCH_PROOF_SOFTWARE;
 	device->by_write = !(info.options & WDIOF_KEEPALIVEPING);
 	if (!(info.options & WDIOF_MAGICCLOSE) && device->facts.nowayout != 1)
@@ -168,18 +173,28 @@ static int support_check(struct device *device, struct err *err)
 	return 0;
 }
 
+/* The timeout that it has: what counts. */
+static int timeout_get(struct device *device, int *have_s, struct err *err)
+{
+	if (ioctl(device->fd, WDIOC_GETTIMEOUT, have_s) != 0)
+		return call_failed(device, "WDIOC_GETTIMEOUT", err);
+	if (*have_s <= 0 || *have_s > TIMEOUT_MAX_S)
+		return err_set(err, RC_PROTOCOL, "try another device or driver",
+			       "%s: it tells a timeout of %d s", device->facts.path, *have_s);
+	device->facts.timeout_ms = (uint32_t)*have_s * 1000;
+	return 0;
+}
+
 static int timeout_set(struct device *device, struct err *err)
 {
 	int wish_s = (int)device->wish->timeout_s, have_s = wish_s;
 	int set_errno = ioctl(device->fd, WDIOC_SETTIMEOUT, &have_s) != 0 ? errno : 0;
 
 	/* What SETTIMEOUT puts into its argument is not what counts. */
-	if (ioctl(device->fd, WDIOC_GETTIMEOUT, &have_s) != 0)
-		return call_failed(device, "WDIOC_GETTIMEOUT", err);
-	if (have_s <= 0)
-		return err_set(err, RC_PROTOCOL, "try another device or driver",
-			       "%s: it tells a timeout of %d s", device->facts.path, have_s);
-	device->facts.timeout_ms = (uint32_t)have_s * 1000;
+	int rc = timeout_get(device, &have_s, err);
+
+	if (rc)
+		return rc;
 	if (have_s == wish_s || device->wish->accept_rounding)
 		return 0;
 	return err_set(err, RC_CONFIG, "give that as --timeout, or give --accept-rounding",
@@ -190,6 +205,8 @@ static int timeout_set(struct device *device, struct err *err)
 static int pretimeout_set(struct device *device, struct err *err)
 {
 	int wish_s = (int)device->wish->pretimeout_s, have_s = wish_s;
+	uint32_t timeout_ms = device->facts.timeout_ms;
+	int timeout_s, rc;
 
 	if (wish_s == 0)
 		return 0;
@@ -201,7 +218,19 @@ static int pretimeout_set(struct device *device, struct err *err)
 		return err_set(err, RC_CONFIG, "give that as --pretimeout",
 			       "%s: asked for a pretimeout of %d s, it has %d s",
 			       device->facts.path, wish_s, have_s);
+	/* A driver may make room for it. */
+	rc = timeout_get(device, &timeout_s, err);
+	if (rc)
+		return rc;
+	if (device->facts.timeout_ms != timeout_ms && !device->wish->accept_rounding)
+		return err_set(err, RC_CONFIG, "leave --pretimeout away, or give --accept-rounding",
+			       "%s: with that pretimeout its timeout became %d s",
+			       device->facts.path, timeout_s);
 	device->facts.pretimeout_ms = (uint32_t)have_s * 1000;
+	if (device->facts.pretimeout_ms >= device->facts.timeout_ms)
+		return err_set(err, RC_CONFIG, "give a shorter --pretimeout",
+			       "%s: a pretimeout of %d s does not fit into its timeout, %u ms",
+			       device->facts.path, have_s, (unsigned)device->facts.timeout_ms);
 	return 0;
 }
 
@@ -238,7 +267,7 @@ static int real_pet(struct device *device)
 {
 	/* Not the magic character, and not nothing: some drivers ping for neither. */
 	if (device->by_write)
-		return write(device->fd, "", 1) == 1 ? 0 : errno ? errno : EIO;
+		return write_judge(write(device->fd, "", 1), 1);
 	return ioctl(device->fd, WDIOC_KEEPALIVE, 0) == 0 ? 0 : errno;
 }
 
@@ -279,7 +308,7 @@ static int file_line(int fd, const char *what)
 	char line[192];
 	int length = snprintf(line, sizeof line, "%s %lld\n", what, (long long)device_clock().ns);
 
-	return write(fd, line, (size_t)length) == length ? 0 : errno ? errno : EIO;
+	return write_judge(write(fd, line, (size_t)length), length);
 }
 
 static int file_check(struct device *device, struct err *err)
@@ -369,8 +398,12 @@ int device_open(struct device *device, struct err *err)
 	int rc = device->adapter->open(device, err);
 
 	if (rc && device->fd >= 0) {
-		device->adapter->disarm(device);
-		device_close(device);
+		int disarm_errno = device->adapter->disarm(device);
+
+		if (device_close(device) || disarm_errno)
+			log_line("%s: it was opened and CANNOT BE STOPPED: this machine is reset "
+				 "when its timeout ends",
+				 device->facts.path);
 	}
 	return rc;
 }

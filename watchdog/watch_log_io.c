@@ -22,6 +22,7 @@ enum { LINE_BYTES = 512 };
 
 static int keeper_socket = -1;
 static pid_t keeper_pid;
+static int keeper_lives;
 static uint32_t lost;
 
 uint32_t log_lost(void)
@@ -139,7 +140,24 @@ int log_start(const int *devices, size_t devices_count, const char *marker)
 	close(pair[1]);
 	keeper_socket = pair[0];
 	keeper_pid = pid;
+	keeper_lives = 1;
 	return 0;
+}
+
+int log_keeper_fd(void)
+{
+	return keeper_socket;
+}
+
+/* Not a word on stderr: whoever reads it might not, and then the pets would wait. */
+void log_keeper_lost(void)
+{
+	keeper_lives = 0;
+}
+
+int log_keeper_lives(void)
+{
+	return keeper_lives;
 }
 
 void log_end(void)

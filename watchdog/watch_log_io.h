@@ -33,6 +33,13 @@ int log_start(const int *devices, size_t devices_count, const char *marker);
 /* End it, if need be by force; after at most LOG_END_MS it is gone, or hangs in the kernel. */
 void log_end(void);
 
+/* Becomes ready with a hangup when the keeper is gone; then log_keeper_lost() is told. The log is
+ * gone with it, and the bound holds only as long as watchdogd is not killed (base/timing.h, claim
+ * 3). A new one is not started: fork() of a process with locked memory may wait for memory. */
+int log_keeper_fd(void);
+void log_keeper_lost(void);
+int log_keeper_lives(void);
+
 /* Lines that nobody took. */
 uint32_t log_lost(void);
 

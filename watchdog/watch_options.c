@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "watchdog/client/watch_wire.h"
 #include "watchdog/client/watchdog.h"
 
 const char watch_options_help[] =
@@ -101,15 +102,8 @@ static int number_read(const char *name, const char *value, long min, long max, 
 
 static int expiry_read(const char *value, enum watch_expiry *expiry, struct err *err)
 {
-	static const char *const words[] = {
-		[WATCH_EXPIRY_REBOOT] = "reboot",
-		[WATCH_EXPIRY_OFF] = "off",
-		[WATCH_EXPIRY_CRASH] = "crash",
-		[WATCH_EXPIRY_HARDWARE] = "hardware",
-	};
-
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (strcmp(value, words[i]) == 0) {
+	for (unsigned i = 0; i <= WATCH_EXPIRY_HARDWARE; i++)
+		if (strcmp(value, watch_expiry_word(i)) == 0) {
 			*expiry = (enum watch_expiry)i;
 			return 0;
 		}

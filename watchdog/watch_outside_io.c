@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/timing.h"
 #include "watchdog/standstill_core.h"
 #include "watchdog/watch_device_io.h"
 #include "watchdog/watch_log_io.h"
@@ -21,10 +21,14 @@
 
 #define RTC_PATH "/sys/class/rtc/rtc0/since_epoch"
 
+enum { READINGS_MAX = 2 };
+
 static const char *name = "none";
 static int clock_fd = -1, set_fd = -1;
 static int faulty; /* the last reading was none */
 static struct standstill_core standstill;
+static int looked; /* at looked_at */
+static mono_t looked_at;
 
 const char *outside_name(void)
 {
@@ -48,7 +52,7 @@ int outside_set_fd(void)
 
 void outside_set_arm(void)
 {
-	const struct itimerspec never = { .it_value = { .tv_sec = INT_MAX } };
+	const struct itimerspec never = { .it_value = { .tv_sec = INT64_C(1) << 33 } };
 	uint64_t count;
 
 	if (set_fd < 0)
@@ -57,12 +61,19 @@ void outside_set_arm(void)
 	timerfd_settime(set_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }
 
-/* A hypervisor shows itself in the processor's flags (x86). */
+/* A hypervisor shows itself in the processor's flags, on x86. Other processors have no such flag
+ * and other machines no such RTC: there the operator names a clock. */
 static int machine_is_virtual(void)
 {
+#if defined(__x86_64__) || defined(__i386__)
 	char text[4096];
 
 	return place_read("/proc/cpuinfo", text, sizeof text) > 0 && strstr(text, " hypervisor");
+#else
+	log_line("outside clock: none; whether this machine is virtual is not known on this "
+		 "processor: if it is, give --standstill-clock " RTC_PATH);
+	return 0;
+#endif
 }
 
 int outside_open(const char *choice)
@@ -87,6 +98,21 @@ int outside_open(const char *choice)
 	return 0;
 }
 
+/* Digits and the end of a line, nothing else. Returns -1 when it is something else. */
+static int64_t seconds_parse(const char *text)
+{
+	char *end;
+	int64_t seconds;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -1;
+	errno = 0;
+	seconds = strtoll(text, &end, 10);
+	if (errno != 0 || (end[0] != '\0' && strcmp(end, "\n") != 0))
+		return -1;
+	return seconds;
+}
+
 static int reading_take(struct standstill_reading *reading)
 {
 	mono_t before = device_clock();
@@ -97,9 +123,11 @@ static int reading_take(struct standstill_reading *reading)
 
 	reading->boot = device_clock();
 	clock_gettime(CLOCK_REALTIME, &wall);
-	reading->realtime_s = wall.tv_sec;
+	reading->realtime_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	text[got > 0 ? got : 0] = '\0';
-	reading->outside_s = strtoll(text, NULL, 10);
+	reading->outside_s = seconds_parse(text);
+	looked = 1;
+	looked_at = reading->boot;
 	faulty = reading->outside_s <= 0 ||
 		 mono_diff_ms(before, reading->boot) > STANDSTILL_READING_MAX_MS;
 	if (faulty && !was_faulty)
@@ -109,15 +137,43 @@ static int reading_take(struct standstill_reading *reading)
 	return faulty ? -1 : 0;
 }
 
-int64_t outside_look(void)
+/* A reading out of line is taken twice; should the second one be another, the next look tells. */
+static int64_t readings_step(void)
 {
-	struct standstill_core probe = standstill;
-	struct standstill_reading reading;
+	for (int i = 0; i < READINGS_MAX; i++) {
+		struct standstill_reading reading;
+		int64_t stood_ns;
 
-	if (clock_fd < 0 || reading_take(&reading) != 0)
+		if (reading_take(&reading) != 0)
+			return 0;
+		stood_ns = standstill_core_step(&standstill, &reading);
+		if (stood_ns != STANDSTILL_AGAIN)
+			return stood_ns;
+	}
+	return 0;
+}
+
+static int looked_just_now(void)
+{
+	return looked && mono_diff_ms(looked_at, device_clock()) < OUTSIDE_LOOK_MIN_MS;
+}
+
+void outside_begin(void)
+{
+	if (clock_fd < 0 || looked_just_now())
+		return;
+	standstill = (struct standstill_core){ 0 };
+	readings_step();
+}
+
+int64_t outside_look(int must)
+{
+	if (clock_fd < 0 || (!must && looked_just_now()))
 		return 0;
-	/* One wrong reading is not believed. */
-	if (standstill_core_step(&probe, &reading) > 0 && reading_take(&reading) != 0)
-		return 0;
-	return standstill_core_step(&standstill, &reading);
+	return readings_step();
+}
+
+mono_t outside_due(void)
+{
+	return clock_fd < 0 || !looked ? MONO_NEVER : mono_add_ms(looked_at, TIMING_LOOK_MS);
 }

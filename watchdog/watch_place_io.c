@@ -58,15 +58,23 @@ const char *place_marker(void)
 	return marker_path;
 }
 
-void place_mark(int relied_on)
+int place_mark(int relied_on)
 {
 	const char *from = relied_on ? idle_path : marker_path;
 	const char *to = relied_on ? marker_path : idle_path;
+	int error = rename(from, to) != 0 ? errno : 0;
 
-	if (rename(from, to) != 0)
-		log_line("%s: cannot become %s: %s; should watchdogd die, do not start it again "
-			 "before the machine was reset",
-			 from, to, strerror(errno));
+	/* Somebody has tidied up here. */
+	if (error == ENOENT) {
+		log_line("%s: somebody has removed it; it is made again as %s", from, to);
+		error = place_write(to, O_CREAT | O_TRUNC, boot_id);
+	}
+	if (!error)
+		return 0;
+	log_line("%s: cannot be made: %s; %s", to, strerror(error),
+		 relied_on ? "no client is taken: start watchdogd again, or give another --socket"
+			   : "while it is not there, watchdogd does not start again after a crash");
+	return -1;
 }
 
 void place_leave(void)

@@ -24,8 +24,9 @@ enum { PLACE_RELIED_ON = 3 }; /* exit status: the marker was found */
  * exit status when it fails, having said why; then nothing is left behind. */
 int place_take(const struct watch_options *options, int *listen_fd);
 
-/* Clients rely on this process from now on, or none does any longer. */
-void place_mark(int relied_on);
+/* Clients rely on this process from now on, or none does any longer. 0, or -1 having said why: then
+ * what is there is as before. */
+int place_mark(int relied_on);
 
 /* The marker's path. */
 const char *place_marker(void);

@@ -15,7 +15,7 @@
  *	takes 700			the next pet takes so long
  *	fails 0 5			from now on petting device 0 fails with that errno
  *	register 1 mydb 5000 [SINCE [UID]]	connection, name, deadline
- *	renew 1 [SINCE]   bye 1   gone 1   test 1 self [UID]   stop
+ *	renew 1 [SINCE]   bye 1   undo 1   gone 1   test 1 self [UID]   stop
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,13 +39,13 @@ struct scenario {
 static const char *const proofs[] = { "none", "software", "hardware" };
 static const char *const expiries[] = { "reboot", "off", "crash", "hardware" };
 static const char *const states[] = { "petting", "expired", "testing", "stopped" };
-static const char *const refusals[] = { "version", "name", "time",    "busy",
-					"state",   "late", "clients", "right" };
+static const char *const refusals[] = { "version", "name",    "time",  "busy", "state",
+					"late",	   "clients", "right", "mark" };
 static const char *const tests_by[] = { "hardware", "self" };
 static const char *const traces[] = {
 	"registered",  "taken over",  "goodbye",   "gone",    "EXPIRED",
 	"landed late", "still alive", "failed",	   "no stop", "testing by",
-	"survived",    "stood still", "woke late",
+	"survived",    "stood still", "woke late", "undone",  "no stop in test",
 };
 
 static struct {
@@ -244,6 +244,8 @@ static void event_play(const char *verb, char *const *args)
 		event.since_ns = number_of(args[1]) * MONO_NS_PER_MS;
 	} else if (strcmp(verb, "bye") == 0) {
 		event.kind = WATCH_EVENT_GOODBYE;
+	} else if (strcmp(verb, "undo") == 0) {
+		event.kind = WATCH_EVENT_UNDO;
 	} else if (strcmp(verb, "gone") == 0) {
 		event.kind = WATCH_EVENT_GONE;
 	} else if (strcmp(verb, "test") == 0) {

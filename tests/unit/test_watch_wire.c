@@ -20,7 +20,8 @@ enum { HEADER = 12 };
 /* ---- one packet of each type, with a different value in each field ---- */
 
 static const struct watch_packet packets[] = {
-	{ .type = WATCH_REGISTER, .reg = { .name = "mydb", .deadline_ms = 5000 } },
+	{ .type = WATCH_REGISTER,
+	  .reg = { .name = "mydb", .deadline_ms = 5000, .since_ns = 0x1112131415161718 } },
 	{ .type = WATCH_RENEW, .since_ns = 0x0102030405060708 },
 	{ .type = WATCH_GOODBYE },
 	{ .type = WATCH_QUERY },
@@ -32,7 +33,7 @@ static const struct watch_packet packets[] = {
 	  .refused = { WATCH_REFUSED_RIGHT, 0x0a0b, "mydb: not root", "run as root" } },
 	{ .type = WATCH_STATUS,
 	  .status = { WATCH_STATE_STOPPED, WATCH_PROOF_SOFTWARE, WATCH_EXPIRY_HARDWARE, 1, 1, 2, 3,
-		      4, 5, 6, 7, 8, 9, 10, "0.1.0" } },
+		      4, 5, 6, 7, 8, 9, 10, "0.1.0", 1 } },
 	{ .type = WATCH_DEVICE,
 	  .device = { "/dev/watchdog0", "i6300ESB timer", WATCH_PROOF_HARDWARE, 2, 1, 2, 1, 2, 3,
 		      UINT32_MAX, 5 } },
@@ -90,8 +91,9 @@ static void check_bytes(const struct watch_packet *packet, const uint8_t *wanted
 static void test_golden_of_clients(void **state)
 {
 	(void)state;
-	CHECK_BYTES(packet_of(WATCH_REGISTER), 'H', 'F', 'W', 'D', 1, 0, 1, 0, 48, 0, 0, 0, 'm',
-		    'y', 'd', 'b', NUL4, NUL4, NUL4, NUL16, 0x88, 0x13, 0, 0);
+	CHECK_BYTES(packet_of(WATCH_REGISTER), 'H', 'F', 'W', 'D', 1, 0, 1, 0, 56, 0, 0, 0, 'm',
+		    'y', 'd', 'b', NUL4, NUL4, NUL4, NUL16, 0x88, 0x13, 0, 0, 0x18, 0x17, 0x16,
+		    0x15, 0x14, 0x13, 0x12, 0x11);
 	CHECK_BYTES(packet_of(WATCH_RENEW), 'H', 'F', 'W', 'D', 1, 0, 2, 0, 20, 0, 0, 0, 8, 7, 6, 5,
 		    4, 3, 2, 1);
 	CHECK_BYTES(packet_of(WATCH_GOODBYE), 'H', 'F', 'W', 'D', 1, 0, 3, 0, 12, 0, 0, 0);
@@ -111,10 +113,10 @@ static void test_golden_of_watchdogd(void **state)
 	memcpy(refused + 15, "mydb: not root", 14);
 	memcpy(refused + 15 + WATCH_TEXT_BYTES, "run as root", 11);
 	check_bytes(packet_of(WATCH_REFUSED), refused, sizeof refused);
-	CHECK_BYTES(packet_of(WATCH_STATUS), 'H', 'F', 'W', 'D', 1, 0, 67, 0, 72, 0, 0, 0, 3, 1, 3,
+	CHECK_BYTES(packet_of(WATCH_STATUS), 'H', 'F', 'W', 'D', 1, 0, 67, 0, 73, 0, 0, 0, 3, 1, 3,
 		    1, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, NUL4, 6, 0, 0, 0,
 		    7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 10, 0, '0', '.', '1', '.', '0', 0, 0, 0, NUL4,
-		    NUL4);
+		    NUL4, 1);
 	CHECK_BYTES(packet_of(WATCH_DEVICE), 'H', 'F', 'W', 'D', 1, 0, 68, 0, 132, 0, 0, 0, '/',
 		    'd', 'e', 'v', '/', 'w', 'a', 't', 'c', 'h', 'd', 'o', 'g', '0', 0, 0, NUL16,
 		    NUL16, NUL16, 'i', '6', '3', '0', '0', 'E', 'S', 'B', ' ', 't', 'i', 'm', 'e',
@@ -144,12 +146,14 @@ static void test_round_trips(void **state)
 
 static void test_fields_come_back(void **state)
 {
-	uint8_t bytes[WATCH_WIRE_BYTES_MAX];
+	uint8_t bytes[WATCH_WIRE_BYTES_MAX] = { 0 };
 	struct watch_packet back;
 
 	(void)state;
 	assert_int_equal(decode(bytes, encode(packet_of(WATCH_RENEW), bytes), &back), 0);
 	assert_true(back.since_ns == 0x0102030405060708);
+	assert_int_equal(decode(bytes, encode(packet_of(WATCH_REGISTER), bytes), &back), 0);
+	assert_true(back.reg.since_ns == 0x1112131415161718);
 	assert_int_equal(decode(bytes, encode(packet_of(WATCH_TERMS), bytes), &back), 0);
 	assert_int_equal(back.terms.deadline_ms, 5000);
 	assert_int_equal(back.terms.device_ms, 10000);
@@ -169,7 +173,7 @@ static void test_fields_come_back(void **state)
 static void test_nothing_leaks_behind_text(void **state)
 {
 	struct watch_packet packet = { .type = WATCH_REGISTER }, back;
-	uint8_t bytes[WATCH_WIRE_BYTES_MAX];
+	uint8_t bytes[WATCH_WIRE_BYTES_MAX] = { 0 };
 
 	(void)state;
 	memset(packet.reg.name, 's', sizeof packet.reg.name);
@@ -280,15 +284,15 @@ static void test_unknown_types(void **state)
 static void test_choices(void **state)
 {
 	static const struct {
-		enum watch_type type;
 		size_t at;
+		enum watch_type type;
 		unsigned max;
 	} rows[] = {
-		{ WATCH_TEST, 0, 1 },	 { WATCH_TERMS, 12, 2 },  { WATCH_TERMS, 13, 3 },
-		{ WATCH_REFUSED, 0, 7 }, { WATCH_STATUS, 0, 3 },  { WATCH_STATUS, 1, 2 },
-		{ WATCH_STATUS, 2, 3 },	 { WATCH_STATUS, 3, 1 },  { WATCH_DEVICE, 96, 2 },
-		{ WATCH_DEVICE, 97, 2 }, { WATCH_DEVICE, 98, 1 }, { WATCH_DEVICE, 99, 2 },
-		{ WATCH_CLIENT, 60, 1 },
+		{ 0, WATCH_TEST, 1 },	 { 12, WATCH_TERMS, 2 },  { 13, WATCH_TERMS, 3 },
+		{ 0, WATCH_REFUSED, 8 }, { 0, WATCH_STATUS, 3 },  { 1, WATCH_STATUS, 2 },
+		{ 2, WATCH_STATUS, 3 },	 { 3, WATCH_STATUS, 1 },  { 96, WATCH_DEVICE, 2 },
+		{ 97, WATCH_DEVICE, 2 }, { 98, WATCH_DEVICE, 1 }, { 99, WATCH_DEVICE, 2 },
+		{ 60, WATCH_STATUS, 1 }, { 60, WATCH_CLIENT, 1 },
 	};
 
 	(void)state;
@@ -311,16 +315,16 @@ static void test_choices(void **state)
 static void test_texts(void **state)
 {
 	static const struct {
-		enum watch_type type;
 		size_t at, size;
+		enum watch_type type;
 	} rows[] = {
-		{ WATCH_REGISTER, 0, WATCH_NAME_BYTES },
-		{ WATCH_REFUSED, 3, WATCH_TEXT_BYTES },
-		{ WATCH_REFUSED, 3 + WATCH_TEXT_BYTES, WATCH_TEXT_BYTES },
-		{ WATCH_STATUS, 44, 16 },
-		{ WATCH_DEVICE, 0, WATCH_PATH_BYTES },
-		{ WATCH_DEVICE, WATCH_PATH_BYTES, WATCH_IDENT_BYTES },
-		{ WATCH_CLIENT, 0, WATCH_NAME_BYTES },
+		{ 0, WATCH_NAME_BYTES, WATCH_REGISTER },
+		{ 3, WATCH_TEXT_BYTES, WATCH_REFUSED },
+		{ 3 + WATCH_TEXT_BYTES, WATCH_TEXT_BYTES, WATCH_REFUSED },
+		{ 44, 16, WATCH_STATUS },
+		{ 0, WATCH_PATH_BYTES, WATCH_DEVICE },
+		{ WATCH_PATH_BYTES, WATCH_IDENT_BYTES, WATCH_DEVICE },
+		{ 0, WATCH_NAME_BYTES, WATCH_CLIENT },
 	};
 
 	(void)state;

@@ -4,7 +4,8 @@
 # client.py - a client of watchdogd that can misbehave: client.py SOCKET MODE [ARGUMENT]...
 #
 #   keep NAME DEADLINE_MS EVERY_MS   register and renew; every answer becomes a line. SIGUSR1: renew
-#                                    no more, but stay. SIGTERM: goodbye, and end once it is answered
+#                                    no more, but stay. SIGTERM: goodbye, and end once it is answered.
+#                                    Ends as well when it is refused
 #   deaf NAME DEADLINE_MS EVERY_MS   the same, but no answer is ever read
 #   flood NAME COUNT                 COUNT connections that stay, each registering NAME and its number;
 #                                    a line for each answer; SIGTERM ends it without goodbye
@@ -15,7 +16,6 @@
 # Lines: "terms DEADLINE DEVICE BOUND PROOF STATE", "bye", "refused REASON TEXT; NEXT", "eof".
 # The packets are put together here, apart from the project's own codec.
 import json
-import os
 import select
 import signal
 import socket
@@ -32,7 +32,7 @@ def packet(kind, body=b"", version=1):
 
 
 def register(name, deadline_ms):
-    return packet(REGISTER, struct.pack("<32sI", name.encode(), deadline_ms))
+    return packet(REGISTER, struct.pack("<32sIq", name.encode(), deadline_ms, 0))
 
 
 def text(field):
@@ -70,8 +70,8 @@ def status(link):
     link.send(packet(QUERY))
     body = link.recv(512)[12:]
     names = ("state proof expiry standstill device_ms grain_ms pet_interval_ms pid pets latest_ms "
-             "lost_lines standstill_ms device_count client_count version").split()
-    found = dict(zip(names, struct.unpack("<BBBBIIIIQIIIHH16s", body)))
+             "lost_lines standstill_ms device_count client_count version keeper").split()
+    found = dict(zip(names, struct.unpack("<BBBBIIIIQIIIHH16sB", body)))
     found["version"] = text(found["version"])
     found["devices"], found["clients"] = [], []
     for _ in range(found["device_count"]):
@@ -113,7 +113,7 @@ def keep(link, name, deadline_ms, every_ms, reads):
             continue
         answer = line(link.recv(512))
         say(answer)
-        if answer in ("bye", "eof"):
+        if answer in ("bye", "eof") or answer.startswith("refused"):
             return
 
 
@@ -164,5 +164,6 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except ConnectionResetError:
+        if sys.argv[2] == "status":
+            sys.exit(1)
         say("eof")
-    os._exit(0)

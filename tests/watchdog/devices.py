@@ -36,6 +36,7 @@ DEFAULTS = {
     "counts": "yes",  # no: it never fires
     "governors": "noop panic",
     "bootstatus": "0",
+    "room": "0",  # a pretimeout makes the timeout longer by so much
 }
 
 directory, sysfs = sys.argv[1:3]
@@ -195,6 +196,7 @@ class Device:
             return left
         elif call == "setpretimeout":
             self.pretimeout = value
+            self.timeout += int(self.config["room"])
             self.say("pretimeout set %d" % value)
             self.tell_state()
         elif call == "getpretimeout":

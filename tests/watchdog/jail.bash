@@ -28,9 +28,10 @@ jail_is_ready() {
 jail_end() {
 	local pid
 	for pid in "${jail_shell:-}" "${others[@]}"; do
-		[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
+		[ -n "$pid" ] || continue
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
 	done
-	wait
 }
 
 in_jail() { "$here/jail.sh" --enter "$jail" "$@" 3>&-; }
@@ -55,6 +56,8 @@ device() {
 devices_start() {
 	mkfifo "$dir/devices.end"
 	in_jail "$here/devices.py" "$dir" /sys <"$dir/devices.end" &
+	others+=($!)
+	# shellcheck disable=SC2034 # it is only kept open
 	exec {devices_end}>"$dir/devices.end"
 	until_true test -S "$dir/devices.sock"
 }
@@ -78,6 +81,7 @@ daemon_start() {
 	in_jail sh -c 'echo $$ >"$0"; exec "$@"' "$dir/daemon.pid" $(daemon_program) \
 		--socket "$socket" --priority 0 --standstill-clock none "$@" 2>>"$dir/log" &
 	daemon=$!
+	others+=("$daemon")
 }
 
 # daemon_file [OPTION...]: with a file for a device, $dir/pets.
@@ -116,6 +120,7 @@ daemon_ends() {
 client() {
 	local out=$1
 	shift
+	rm -f "$dir/$out"
 	"$here/client.py" "$socket" "$@" >"$dir/$out" 2>&1 3>&- &
 	client=$!
 	others+=("$client")
@@ -126,7 +131,11 @@ client() {
 	fi
 }
 
-status_of() { "$here/client.py" "$socket" status | jq -e "$1"; }
+# status_of FILTER: what jq makes of the status; fails when there is none.
+status_of() {
+	local found
+	found=$("$here/client.py" "$socket" status 2>/dev/null) && jq -e "$1" <<<"$found"
+}
 
 is_listed() { status_of ".clients | any(.name == \"$1\")" >/dev/null; }
 

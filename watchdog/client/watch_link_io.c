@@ -119,12 +119,14 @@ int watch_link_open(struct watch_link *link, int64_t until_ns)
 	int error;
 
 	link->fd = -1;
-	link->path = path && path[0] ? path : HOLDFAST_WATCHDOG_SOCKET_PATH;
+	if (!path || !path[0])
+		path = HOLDFAST_WATCHDOG_SOCKET_PATH;
+	snprintf(link->path, sizeof link->path, "%s", path);
 	link->why[0] = '\0';
-	if (strlen(link->path) >= sizeof address.sun_path)
+	if (strlen(path) >= sizeof address.sun_path)
 		return link_failed(link, EINVAL, "check HOLDFAST_WATCHDOG_SOCKET",
 				   "the path is too long for a socket");
-	memcpy(address.sun_path, link->path, strlen(link->path) + 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	link->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (link->fd < 0)
 		return link_failed(link, errno, NULL, "no socket: %s", strerror(errno));
@@ -226,6 +228,7 @@ int watch_link_refused(struct watch_link *link, const struct watch_packet *packe
 		[WATCH_REFUSED_TIME] = EINVAL,	  [WATCH_REFUSED_BUSY] = EBUSY,
 		[WATCH_REFUSED_STATE] = EBUSY,	  [WATCH_REFUSED_LATE] = ECANCELED,
 		[WATCH_REFUSED_CLIENTS] = EBUSY,  [WATCH_REFUSED_RIGHT] = EACCES,
+		[WATCH_REFUSED_MARK] = EIO,
 	};
 	const struct watch_refused *refused = &packet->refused;
 	int length, room;

@@ -16,11 +16,11 @@
 
 #include "watchdog/client/watch_wire.h"
 
-enum { WATCH_WHY_BYTES = 256 };
+enum { WATCH_WHY_BYTES = 256, WATCH_LINK_PATH_BYTES = 108 /* as in struct sockaddr_un */ };
 
 struct watch_link {
 	int fd;
-	const char *path; /* of the socket; static, or of the environment */
+	char path[WATCH_LINK_PATH_BYTES]; /* of the socket; cut off when it is too long */
 	char why[WATCH_WHY_BYTES];
 };
 

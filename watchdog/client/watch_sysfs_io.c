@@ -18,8 +18,7 @@
 /* Of linux/miscdevice.h: /dev/watchdog is a misc device, whatever number its device has. */
 enum { MISC_MAJOR = 10, WATCHDOG_MINOR = 130 };
 
-/* What softdog calls itself; it has no device in sysfs that would name the module. */
-#define SOFTDOG_IDENTITY "Software Watchdog"
+/* Its device in sysfs does not name its module. */
 #define SOFTDOG_DRIVER "softdog"
 
 static const char *root_of(const char *root)
@@ -105,7 +104,7 @@ static void driver_read(const char *root, struct watch_sysfs *facts)
 		      sizeof facts->driver) != 0 &&
 	    link_name(root, facts->number, "device/driver", facts->driver, sizeof facts->driver))
 		facts->driver[0] = '\0';
-	if (!facts->driver[0] && strcmp(facts->identity, SOFTDOG_IDENTITY) == 0)
+	if (!facts->driver[0] && strcmp(facts->identity, WATCH_SOFTDOG_IDENTITY) == 0)
 		snprintf(facts->driver, sizeof facts->driver, SOFTDOG_DRIVER);
 }
 
@@ -145,7 +144,7 @@ static void number_read(const char *root, int number, struct watch_sysfs *facts)
 							 : WATCH_SYSFS_UNKNOWN;
 	facts->nowayout = (int)attribute_number(root, number, "nowayout", 1);
 	facts->is_software = strcmp(facts->driver, SOFTDOG_DRIVER) == 0 ||
-			     strcmp(facts->identity, SOFTDOG_IDENTITY) == 0;
+			     strcmp(facts->identity, WATCH_SOFTDOG_IDENTITY) == 0;
 	facts->timeout_s = attribute_int(root, number, "timeout");
 	facts->min_s = attribute_int(root, number, "min_timeout");
 	facts->max_s = attribute_int(root, number, "max_timeout");

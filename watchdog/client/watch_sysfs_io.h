@@ -17,6 +17,9 @@
 
 #define WATCH_SYSFS_ROOT "/sys"
 
+/* What softdog calls itself, also where sysfs does not tell. */
+#define WATCH_SOFTDOG_IDENTITY "Software Watchdog"
+
 enum {
 	WATCH_SYSFS_DEVICES_MAX = 32, /* the kernel has no more (MAX_DOGS) */
 	WATCH_SYSFS_UNKNOWN = -1,     /* of the numbers below: the kernel does not tell */

@@ -80,6 +80,11 @@ static void walk_u64(struct walk *w, uint64_t *value)
 	*value = walk_number(w, *value, 8);
 }
 
+static void walk_i64(struct walk *w, int64_t *value)
+{
+	*value = (int64_t)walk_number(w, (uint64_t)*value, 8);
+}
+
 /* Text in its full size: something, then nothing but NULs, of which there is at least one. */
 static void walk_text(struct walk *w, char *text, size_t size)
 {
@@ -117,7 +122,7 @@ static void terms_walk(struct walk *w, struct watch_terms *terms)
 
 static void refused_walk(struct walk *w, struct watch_refused *refused)
 {
-	walk_choice(w, &refused->reason, WATCH_REFUSED_RIGHT);
+	walk_choice(w, &refused->reason, WATCH_REFUSED_MARK);
 	walk_u16(w, &refused->version);
 	walk_text(w, refused->text, sizeof refused->text);
 	walk_text(w, refused->next, sizeof refused->next);
@@ -140,6 +145,7 @@ static void status_walk(struct walk *w, struct watch_status *status)
 	walk_u16(w, &status->devices);
 	walk_u16(w, &status->clients);
 	walk_text(w, status->version, sizeof status->version);
+	walk_choice(w, &status->keeper, 1);
 }
 
 static void device_walk(struct walk *w, struct watch_device *device)
@@ -171,17 +177,14 @@ static void client_walk(struct walk *w, struct watch_client *client)
 
 static void body_walk(struct walk *w, struct watch_packet *packet)
 {
-	uint64_t since;
-
 	switch (packet->type) {
 	case WATCH_REGISTER:
 		walk_text(w, packet->reg.name, sizeof packet->reg.name);
 		walk_u32(w, &packet->reg.deadline_ms);
+		walk_i64(w, &packet->reg.since_ns);
 		return;
 	case WATCH_RENEW:
-		since = (uint64_t)packet->since_ns;
-		walk_u64(w, &since);
-		packet->since_ns = (int64_t)since;
+		walk_i64(w, &packet->since_ns);
 		return;
 	case WATCH_TEST:
 		walk_choice(w, &packet->by, WATCH_TEST_SELF);
@@ -259,8 +262,7 @@ int watch_wire_in(const uint8_t *bytes, size_t length, struct watch_packet *pack
 
 int watch_name_is_valid(const char *name)
 {
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789._-");
+	size_t length = strspn(name, WATCH_NAME_CHARS);
 
 	return length > 0 && length < WATCH_NAME_BYTES && name[length] == '\0';
 }

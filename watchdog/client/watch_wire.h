@@ -6,7 +6,8 @@
  * SOCK_SEQPACKET, so a packet is whole or not there. Little-endian. Each begins with
  *	u32 magic "HFWD"   u16 version   u16 type   u32 length of the whole packet
  * and is decoded only when magic, version, type and length all fit; what a decoder does not know it
- * refuses, and watchdogd then answers REFUSED with its own version and closes the connection.
+ * refuses, and watchdogd then answers REFUSED with its own version and closes the connection. So a
+ * new type, field or value of an enum needs a new version.
  * Text is NUL-padded to its full size; bytes after the first NUL must be NUL.
  *
  * Pure: no I/O, no clock, no allocation.
@@ -30,7 +31,7 @@ enum {
 
 enum watch_type {
 	/* from a client */
-	WATCH_REGISTER = 1, /* name, deadline; answered by TERMS or REFUSED */
+	WATCH_REGISTER = 1, /* name, deadline, since_ns; answered by TERMS or REFUSED */
 	WATCH_RENEW = 2,    /* since_ns; answered by TERMS or REFUSED */
 	WATCH_GOODBYE = 3,  /* answered by BYE or REFUSED */
 	WATCH_QUERY = 4,    /* answered by STATUS, then its DEVICEs, then its CLIENTs */
@@ -63,6 +64,7 @@ struct watch_status {
 	uint32_t standstill_ms; /* time that this machine stood still without its clock telling */
 	uint16_t devices, clients; /* how many records follow */
 	char version[16];
+	uint8_t keeper; /* 1: the process that keeps the devices open lives (watch_log_io.h) */
 };
 
 struct watch_device {
@@ -100,9 +102,12 @@ struct watch_packet {
 		struct {
 			char name[WATCH_NAME_BYTES];
 			uint32_t deadline_ms;
+			int64_t since_ns; /* as below */
 		} reg;
-		int64_t since_ns; /* RENEW; CLOCK_BOOTTIME, 0: now */
-		uint8_t by;	  /* TEST: enum watch_test */
+		/* RENEW: the moment of CLOCK_BOOTTIME that it counts from. 0: when watchdogd reads
+		 * it, which may be later than the client knows; the library never sends that. */
+		int64_t since_ns;
+		uint8_t by; /* TEST: enum watch_test */
 		struct watch_terms terms;
 		struct watch_refused refused;
 		struct watch_status status;

@@ -71,17 +71,32 @@ static int state_check(struct watch_link *link, const struct watch_terms *terms)
 	return terms->state == WATCH_STATE_STOPPED ? -EPIPE : -ECANCELED;
 }
 
+/* A registration whose answer did not come, or was none. It may still be taken: in silence it would
+ * be a client that never renews. */
+static void registration_withdraw(struct watch_link *link)
+{
+	const struct watch_packet packet = { .type = WATCH_GOODBYE };
+	char why[WATCH_WHY_BYTES];
+
+	memcpy(why, link->why, sizeof why);
+	(void)watch_link_send(link, &packet, 0);
+	memcpy(link->why, why, sizeof why);
+}
+
 static int handle_register(struct holdfast_watchdog *watchdog, const char *name,
-			   uint32_t deadline_ms)
+			   uint32_t deadline_ms, int64_t since_ns)
 {
 	int64_t until = watch_until_ns(HOLDFAST_WATCHDOG_ANSWER_MS);
-	struct watch_packet packet = { .type = WATCH_REGISTER, .reg.deadline_ms = deadline_ms };
-	int error;
+	struct watch_packet packet = { .type = WATCH_REGISTER };
+	int error, sent;
 
 	memcpy(packet.reg.name, name, strlen(name) + 1);
+	packet.reg.deadline_ms = deadline_ms;
+	packet.reg.since_ns = since_ns;
 	error = watch_link_open(&watchdog->link, until);
 	if (!error)
 		error = watch_link_send(&watchdog->link, &packet, until);
+	sent = !error;
 	if (!error || error == -EPIPE) {
 		/* Refused before it could be sent: the reason is there to be read. */
 		error = watch_link_receive(&watchdog->link, &packet, until);
@@ -92,6 +107,8 @@ static int handle_register(struct holdfast_watchdog *watchdog, const char *name,
 	}
 	if (!error)
 		terms_take(&watchdog->terms, &packet.terms);
+	else if (sent && packet.type != WATCH_REFUSED)
+		registration_withdraw(&watchdog->link);
 	return error == -EPIPE ? -ECONNREFUSED : error;
 }
 
@@ -99,6 +116,7 @@ int holdfast_watchdog_open(const char *name, uint32_t deadline_ms,
 			   struct holdfast_watchdog **watchdog,
 			   struct holdfast_watchdog_terms *terms)
 {
+	int64_t since_ns = watch_now_ns(); /* of this call, whatever time goes by below */
 	struct holdfast_watchdog *made;
 	char why[WATCH_WHY_BYTES];
 	int error;
@@ -114,7 +132,7 @@ int holdfast_watchdog_open(const char *name, uint32_t deadline_ms,
 		snprintf(why, sizeof why, "%s: out of memory", name);
 		return call_failed(terms, -ENOMEM, why);
 	}
-	error = handle_register(made, name, deadline_ms);
+	error = handle_register(made, name, deadline_ms, since_ns);
 	if (error) {
 		watch_link_close(&made->link);
 		call_failed(terms, error, made->link.why);
@@ -177,8 +195,10 @@ static int silence_check(struct holdfast_watchdog *watchdog, int64_t now_ns)
 
 static int handle_renew(struct holdfast_watchdog *watchdog, int64_t since_ns)
 {
-	const struct watch_packet packet = { .type = WATCH_RENEW, .since_ns = since_ns };
 	int64_t now_ns = watch_now_ns();
+	/* Not "when watchdogd reads it": that may be long after. */
+	const struct watch_packet packet = { .type = WATCH_RENEW,
+					     .since_ns = since_ns ? since_ns : now_ns };
 	int error;
 
 	if (since_ns > now_ns) {

@@ -21,6 +21,9 @@
  *
  * A program that ends without holdfast_watchdog_close() has missed its renewal: the deadline of
  * its name goes on running. A new process that registers the same name before it passes takes over.
+ * It can do so only when nobody holds the old connection any more: a child that was forked (without
+ * exec) and outlives its parent keeps it open, and the name busy (EBUSY) until the deadline passes.
+ * So fork before holdfast_watchdog_open(), or have such children close their descriptors.
  *
  * Ownership: holdfast_watchdog_open() makes the handle, holdfast_watchdog_close() frees it. A handle
  * is used by one thread at a time and not across fork(). Nothing blocks for longer than
@@ -50,7 +53,7 @@ extern "C" {
 enum holdfast_watchdog_proof {
 	HOLDFAST_WATCHDOG_PROOF_NONE = 0,     /* no device works: nothing but watchdogd itself */
 	HOLDFAST_WATCHDOG_PROOF_SOFTWARE = 1, /* a timer of this kernel: dies with the kernel */
-	HOLDFAST_WATCHDOG_PROOF_HARDWARE = 2, /* a device beside the kernel */
+	HOLDFAST_WATCHDOG_PROOF_HARDWARE = 2  /* a device beside the kernel */
 };
 
 /* What watchdogd promises at this moment. Publish device_ms and bound_ms to whoever relies on this
@@ -67,21 +70,24 @@ struct holdfast_watchdog_terms {
 
 struct holdfast_watchdog;
 
-/* Register `name` (1 to 31 of a-z A-Z 0-9 . _ -) with a deadline. The first renewal is this call.
+/* Register `name` (1 to 31 of a-z A-Z 0-9 . _ -) with a deadline. The first renewal is this call: the
+ * deadline counts from its beginning. After a failure nothing is registered.
  * terms may be NULL. 0, or -1 with errno:
  *   ENOENT, ECONNREFUSED  watchdogd does not run        EACCES  not allowed to use its socket
  *   EBUSY   the name is in use by a live client, no room for more, or it is stopping or testing
  *   EINVAL  name or deadline                            EPROTO  watchdogd speaks another version
  *   ETIMEDOUT  no answer                                ENOMEM  no memory
- *   ECANCELED  too late: a deadline has passed and the machine is being reset */
+ *   ECANCELED  too late: a deadline has passed and the machine is being reset
+ *   EIO  watchdogd cannot write the file beside its socket that says that clients rely on it */
 int holdfast_watchdog_open(const char *name, uint32_t deadline_ms,
 			   struct holdfast_watchdog **watchdog,
 			   struct holdfast_watchdog_terms *terms);
 
 /* Renew. The deadline counts from `since_ns`, a moment of CLOCK_BOOTTIME in nanoseconds: the
  * *submission* of the work that proves progress (a heartbeat that a quorum answered later), not its
- * completion; 0 means now. An older moment than that of the last renewal changes nothing. A moment
- * in the future is refused. Never blocks. terms (may be NULL) are those that watchdogd sent last.
+ * completion; 0 means the moment of this call, however late watchdogd reads it. An older moment than that
+ * of the last renewal changes nothing. A moment in the future is refused. Never blocks. terms (may
+ * be NULL) are those that watchdogd sent last.
  * 0, or -1 with errno:
  *   EPIPE   watchdogd is gone: the devices are no longer petted
  *   EAGAIN  watchdogd does not read or does not answer: it hangs, or is being starved
