@@ -74,11 +74,17 @@ int watchdog_view_get(struct watch_link *link, struct watchdog_view *view)
 	return error;
 }
 
-uint32_t watchdog_bound_ms(const struct watch_status *status)
+void watchdog_signals_hold(sigset_t *before)
 {
-	uint64_t sum = (uint64_t)status->device_ms + status->grain_ms;
+	static const int numbers[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU, SIGPIPE
+	};
+	sigset_t held;
 
-	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+	sigemptyset(&held);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		sigaddset(&held, numbers[i]);
+	sigprocmask(SIG_BLOCK, &held, before);
 }
 
 /* ---- words ---- */
@@ -130,7 +136,10 @@ const struct command watchdog_commands[] = {
 		  "Without options: registers as a client, renews, looks at the devices and says "
 		  "goodbye.\nNothing is reset; that the machine resets is proven by --for-real "
 		  "alone, which asks for\nits name to be typed. After the reset --result tells "
-		  "what is proven.",
+		  "what is proven.\n\nPROVEN: after the order this machine showed signs of life "
+		  "until about when it was to\nbe reset, none beyond the bound, was not shut down "
+		  "in order, and booted again soon;\nor the device says that it was its reset. "
+		  "Whoever resets it by hand within the same\nseconds cannot be told apart.",
 	  .options = OPTION_FOR_REAL | OPTION_BY | OPTION_RESULT | OPTION_DIR | OPTIONS_OUTPUT,
 	  .exits = "0 passed, or proven (--result), 1 failed, not proven, or not done, 2 wrong "
 		   "use,\n"

@@ -8,9 +8,12 @@
 #ifndef HOLDFAST_CLI_WATCHDOG_H
 #define HOLDFAST_CLI_WATCHDOG_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/mono.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "watchdog/client/watch_link_io.h"
@@ -50,8 +53,8 @@ int watchdog_view_get(struct watch_link *link, struct watchdog_view *view);
 /* The exit status for an error of a link. */
 int watchdog_exit_of(int error);
 
-/* W + g: how long after its last pet the machine may live. */
-uint32_t watchdog_bound_ms(const struct watch_status *status);
+/* Hold what a terminal, a closed pipe or `kill` sends, until *before is set again. */
+void watchdog_signals_hold(sigset_t *before);
 
 /* "10 s", "2.5 s" */
 void watchdog_seconds(uint32_t ms, char *out, size_t size);
@@ -62,6 +65,9 @@ enum output_style watchdog_proof_style(unsigned proof);
 const char *watchdog_sysfs_root(void);
 
 /* ---- watchdog_facts.c ---- */
+
+/* The holder of a device whose watchdogd died while clients relied on it. */
+#define WATCHDOG_KEEPER "watchdogd-keep "
 
 /* Who holds a device open: "watchdogd (process 712)"; "" when nobody does, or when it cannot be
  * told; *told says which. pid may be NULL. */
@@ -82,9 +88,9 @@ int watchdog_boot_was_reset(int64_t boot_status);
 /* What came of a test of --for-real. */
 enum watchdog_outcome {
 	WATCHDOG_OUTCOME_PENDING, /* the bound has not passed yet */
-	WATCHDOG_OUTCOME_RESET,	  /* the machine was reset within what the bound allows */
+	WATCHDOG_OUTCOME_RESET,	  /* proven: reset within the bound, by what was tried */
 	WATCHDOG_OUTCOME_FAILED,  /* it lived on beyond the bound */
-	WATCHDOG_OUTCOME_UNCLEAR, /* it was restarted, but when, or by whom, is not clear */
+	WATCHDOG_OUTCOME_UNCLEAR, /* it went down, but when, or by whom, is not clear */
 };
 
 const char *watchdog_outcome_word(enum watchdog_outcome outcome);
@@ -103,6 +109,9 @@ int watchdog_record_load(struct watchdog_record *record, const char *dir, struct
 int watchdog_record_store(const struct watchdog_record *record, struct err *err);
 
 void watchdog_record_free(struct watchdog_record *record);
+
+/* A name lasts only when its folder is on the disk. 0, or -1 with errno. */
+int watchdog_folder_sync(const char *path);
 
 /* This boot, and this moment. */
 struct watchdog_now {
@@ -130,6 +139,27 @@ int watchdog_record_settle(struct watchdog_record *record, enum watchdog_outcome
 
 /* The last test that was proven, or NULL: members asked_at_s, by, device_ms, ... Borrowed. */
 const json_t *watchdog_record_proven(const struct watchdog_record *record);
+
+/* ---- watchdog_alive.c ---- */
+
+#define WATCHDOG_ALIVE_SUFFIX ".alive"
+
+/* The last sign of life of a test. */
+struct watchdog_alive {
+	int64_t ms;  /* since the order */
+	int stopped; /* the writer was told to end: a shutdown in order */
+};
+
+/* Make the file, with a first sign of 0 ms on the disk. A descriptor for watchdog_alive_go(), or -1. */
+int watchdog_alive_begin(const struct watchdog_record *record, struct err *err);
+
+/* Start the process that writes a sign each second, counted from the order. -1 when it cannot. */
+pid_t watchdog_alive_go(int fd, const struct watchdog_record *record, mono_t from);
+
+/* The last sign of the record's test; -1 when there is none. */
+int watchdog_alive_read(const struct watchdog_record *record, struct watchdog_alive *alive);
+
+void watchdog_alive_remove(const struct watchdog_record *record);
 
 /* ---- subcommands; each returns the exit status ---- */
 

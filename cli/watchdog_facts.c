@@ -77,7 +77,9 @@ void watchdog_holder(const struct watch_sysfs *facts, char *out, size_t size, in
 		*told = 0;
 		return;
 	}
-	while (!*pid && (entry = readdir(dir))) {
+	/* Beside watchdogd its keeper has the device too; alone it means that watchdogd has died. */
+	while ((!*pid || strncmp(out, WATCHDOG_KEEPER, strlen(WATCHDOG_KEEPER)) == 0) &&
+	       (entry = readdir(dir))) {
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
 		    !process_holds(entry->d_name, facts, told))
 			continue;

@@ -21,10 +21,11 @@ enum verdict {
 	VERDICT_WATCHDOGD, /* watchdogd has it */
 	VERDICT_HELD,	   /* another program has it */
 	VERDICT_RUNNING,   /* it runs, and nobody holds it */
+	VERDICT_DYING,	   /* watchdogd died, and left it to reset this machine */
 };
 
-static const char *const verdict_words[] = { "hardware", "software", "watchdogd", "held",
-					     "running" };
+static const char *const verdict_words[] = { "hardware", "software", "watchdogd",
+					     "held",	 "running",  "dying" };
 
 struct query_item {
 	struct watch_sysfs facts;
@@ -44,6 +45,8 @@ static void item_judge(struct query_item *item)
 			&item->holder_pid);
 	if (strncmp(item->holder, "watchdogd ", 10) == 0)
 		item->verdict = VERDICT_WATCHDOGD;
+	else if (strncmp(item->holder, WATCHDOG_KEEPER, strlen(WATCHDOG_KEEPER)) == 0)
+		item->verdict = VERDICT_DYING;
 	else if (item->holder_pid)
 		item->verdict = VERDICT_HELD;
 	else if (facts->active == 1)
@@ -54,7 +57,7 @@ static void item_judge(struct query_item *item)
 
 static int item_is_usable(const struct query_item *item)
 {
-	return item->verdict != VERDICT_HELD;
+	return item->verdict != VERDICT_HELD && item->verdict != VERDICT_DYING;
 }
 
 /* A sentence for the verdict. */
@@ -85,6 +88,11 @@ static enum output_style verdict_text(const struct query_item *item, char *out, 
 		snprintf(out, size,
 			 "it runs, and no program holds it: unless the kernel pets it, it will "
 			 "reset this machine; watchdogd takes it over");
+		return STYLE_BAD;
+	case VERDICT_DYING:
+		snprintf(out, size,
+			 "watchdogd died while clients relied on it: this device is about to reset "
+			 "this machine");
 		return STYLE_BAD;
 	}
 	return STYLE_PLAIN;

@@ -9,10 +9,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/timing.h"
 #include "cli/ask.h"
 #include "cli/fence.h"
 #include "cli/watchdog.h"
@@ -27,7 +30,7 @@ static void outcome_object(struct output *out, const struct watchdog_record *rec
 {
 	static const char *const keys[] = { "host",	"asked_at", "asked_at_s", "operator",
 					    "by",	"proof",    "devices",	  "device_ms",
-					    "grain_ms", "bound_ms" };
+					    "grain_ms", "bound_ms", "soonest_ms", "alive_ms" };
 	json_t *object = json_object();
 
 	object_put_text(out, object, "kind", "result");
@@ -75,9 +78,25 @@ static void outcome_show(struct output *out, const struct watchdog_record *recor
 
 /* ---- --result ---- */
 
+/* Judge, and keep what is final: after the next boot it could not be told any more. */
+static enum watchdog_outcome outcome_keep(struct cli *cli, struct watchdog_record *record,
+					  const struct watchdog_now *now, char *reason, size_t size)
+{
+	enum watchdog_outcome outcome = watchdog_record_judge(record, now, reason, size);
+	struct err err = { 0 };
+
+	if (outcome != WATCHDOG_OUTCOME_PENDING &&
+	    !json_is_string(json_object_get(record->object, "outcome")) &&
+	    (watchdog_record_settle(record, outcome, reason, now) ||
+	     watchdog_record_store(record, &err)))
+		cli_warn(cli, "the outcome could not be kept: %s",
+			 err.text[0] ? err.text : "out of memory");
+	return outcome;
+}
+
 int watchdog_result_run(struct cli *cli)
 {
-	struct watchdog_record record;
+	struct watchdog_record record = { .object = NULL };
 	struct watchdog_now now;
 	struct err err = { 0 };
 	char reason[REASON_MAX];
@@ -86,6 +105,7 @@ int watchdog_result_run(struct cli *cli)
 
 	if (watchdog_record_load(&record, cli->dir, &err) || watchdog_now_read(&now, &err)) {
 		cli_fail(cli, &err);
+		watchdog_record_free(&record);
 		return CLI_EXIT_NOT;
 	}
 	if (!record.object) {
@@ -93,14 +113,7 @@ int watchdog_result_run(struct cli *cli)
 			 record.path, cli->name);
 		return CLI_EXIT_NOT;
 	}
-	outcome = watchdog_record_judge(&record, &now, reason, sizeof reason);
-	/* What is final is kept: after the next boot it could not be told any more. */
-	if (outcome != WATCHDOG_OUTCOME_PENDING &&
-	    json_is_null(json_object_get(record.object, "outcome")) &&
-	    (watchdog_record_settle(&record, outcome, reason, &now) ||
-	     watchdog_record_store(&record, &err)))
-		cli_warn(cli, "the outcome could not be kept: %s",
-			 err.text[0] ? err.text : "out of memory");
+	outcome = outcome_keep(cli, &record, &now, reason, sizeof reason);
 	output_init(&out, cli);
 	outcome_show(&out, &record, outcome, reason);
 	watchdog_record_free(&record);
@@ -130,6 +143,9 @@ static int real_check(const struct cli *cli, const struct watchdog_view *view, e
 		return refuse(cli, "watchdogd pets no longer: see \"holdfast watchdog status\"");
 	if (view->status.clients)
 		return refuse_clients(cli, view);
+	if (by == WATCH_TEST_SELF && view->status.expiry == WATCH_EXPIRY_HARDWARE)
+		return refuse(cli, "watchdogd leaves the reset to the devices (--on-expiry "
+				   "hardware): it has none of its own to try");
 	if (by == WATCH_TEST_HARDWARE && view->status.proof == WATCH_PROOF_NONE)
 		return refuse(cli, "no device works that could reset this machine: see \"holdfast "
 				   "watchdog status\"");
@@ -142,7 +158,7 @@ static void plan_show(const struct watchdog_view *view, const char *host, enum w
 {
 	char bound[32];
 
-	watchdog_seconds(watchdog_bound_ms(&view->status), bound, sizeof bound);
+	watchdog_seconds(timing_reset_bound_ms(0, view->status.device_ms), bound, sizeof bound);
 	fprintf(stderr, "%s will be RESET: no program is stopped, nothing is written back.\n",
 		host);
 	if (by == WATCH_TEST_SELF)
@@ -162,20 +178,29 @@ static void plan_show(const struct watchdog_view *view, const char *host, enum w
 
 /* ---- the order ---- */
 
-/* Count down; returns when the bound has passed and this machine still runs. */
-static void count_down(mono_t until)
+/* Count down: 0 when the bound has passed and this machine still runs, 1 on SIGTERM. */
+static int count_down(mono_t until)
 {
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
 	for (;;) {
 		mono_t now = clock_now();
 		int64_t left_ms = mono_left_ms(now, until);
+		int64_t rest_ms = left_ms < 1000 ? left_ms : 1000;
+		const struct timespec rest = { .tv_sec = rest_ms / 1000,
+					       .tv_nsec = rest_ms % 1000 * MONO_NS_PER_MS };
 
 		if (left_ms == 0)
 			break;
 		fprintf(stderr, "\r\033[Kreset within %" PRId64 " s", (left_ms + 999) / 1000);
 		fflush(stderr);
-		clock_sleep_until(mono_add_ms(now, left_ms < 1000 ? left_ms : 1000));
+		if (sigtimedwait(&term, NULL, &rest) == SIGTERM)
+			return 1;
 	}
 	fprintf(stderr, "\r\033[K");
+	return 0;
 }
 
 static int order_give(struct watch_link *link, enum watch_test by)
@@ -191,25 +216,35 @@ static int order_give(struct watch_link *link, enum watch_test by)
 	return error;
 }
 
-static int survived(struct cli *cli, struct watchdog_record *record)
+/* One line before the record is written: the disk may hang. */
+static int real_end(struct cli *cli, struct watchdog_record *record, int stopped)
 {
+	enum watchdog_outcome outcome = stopped ? WATCHDOG_OUTCOME_UNCLEAR
+						: WATCHDOG_OUTCOME_FAILED;
 	struct watchdog_now now;
 	struct err err = { 0 };
 	char reason[REASON_MAX];
 	struct output out;
 
-	snprintf(reason, sizeof reason,
-		 "it still runs %.1f s after the devices were petted for the last time",
-		 (double)json_integer_value(json_object_get(record->object, "bound_ms")) / 1000.0);
+	if (stopped)
+		snprintf(reason, sizeof reason, "it was shut down in order during the test");
+	else
+		snprintf(reason, sizeof reason,
+			 "it still runs %.1f s after the devices were petted for the last time",
+			 (double)json_integer_value(json_object_get(record->object, "bound_ms")) /
+				 1000.0);
+	cli_warn(cli, "%s: %s", stopped ? "NOT PROVEN" : "FAILED", reason);
 	if (watchdog_now_read(&now, &err) ||
-	    watchdog_record_settle(record, WATCHDOG_OUTCOME_FAILED, reason, &now) ||
+	    watchdog_record_settle(record, outcome, reason, &now) ||
 	    watchdog_record_store(record, &err))
 		cli_warn(cli, "the outcome could not be kept: %s",
 			 err.text[0] ? err.text : "out of memory");
 	output_init(&out, cli);
-	outcome_show(&out, record, WATCHDOG_OUTCOME_FAILED, reason);
-	output_line(&out, STYLE_BAD,
-		    "watchdogd pets no longer: restart this machine, then look for another device");
+	outcome_show(&out, record, outcome, reason);
+	if (!stopped)
+		output_line(&out, STYLE_BAD,
+			    "watchdogd pets no longer: restart this machine, then "
+			    "look for another device");
 	return output_finish(&out, cli, CLI_EXIT_NOT);
 }
 
@@ -217,12 +252,52 @@ static int survived(struct cli *cli, struct watchdog_record *record)
 static void record_withdraw(struct cli *cli, const struct watchdog_record *before)
 {
 	struct err err = { 0 };
-	int failed = before->object ? watchdog_record_store(before, &err)
-				    : unlink(before->path) != 0 && errno != ENOENT;
+	int failed;
+
+	watchdog_alive_remove(before);
+	failed = before->object ? watchdog_record_store(before, &err)
+				: unlink(before->path) != 0 && errno != ENOENT;
 
 	if (failed)
 		cli_warn(cli, "%s: the record of a test that did not take place is still there",
 			 before->path);
+}
+
+/* Give the order, start the signs of life, and wait for the end. By self a reset comes at once, so
+ * the signs count from before the order; by hardware from the answer, before which was the last pet. */
+static int order_and_wait(struct cli *cli, struct watch_link *link, enum watch_test by,
+			  const struct watchdog_record *before, struct watchdog_record *record,
+			  int alive_fd)
+{
+	mono_t from = clock_now();
+	int error = order_give(link, by);
+	int status, maybe = error == -ETIMEDOUT || error == -EPIPE || error == -EPROTO;
+	pid_t writer;
+
+	if (error && !maybe) {
+		cli_warn(cli, "%s", link->why);
+		record_withdraw(cli, before);
+		return CLI_EXIT_NOT;
+	}
+	if (by == WATCH_TEST_HARDWARE)
+		from = clock_now();
+	writer = watchdog_alive_go(alive_fd, record, from);
+	if (writer < 0)
+		cli_warn(cli, "no signs of life can be kept: %s", strerror(errno));
+	if (maybe) {
+		/* Without an answer it may have been taken all the same. */
+		cli_warn(cli, "%s", link->why);
+		cli_warn(cli, "the order may have been taken: this machine may be reset");
+		return CLI_EXIT_NOT;
+	}
+	status = real_end(
+		cli, record,
+		count_down(mono_add_ms(clock_now(), json_integer_value(json_object_get(
+							    record->object, "bound_ms")))));
+	/* It is told and written. A writer that hangs with its disk is not waited for. */
+	if (writer > 0)
+		kill(writer, SIGKILL);
+	return status;
 }
 
 static int real_run(struct cli *cli, struct watch_link *link, const struct watchdog_view *view,
@@ -231,7 +306,8 @@ static int real_run(struct cli *cli, struct watch_link *link, const struct watch
 	struct watchdog_record record = *before;
 	struct watchdog_now now;
 	struct err err = { 0 };
-	int error, status;
+	sigset_t signals;
+	int alive_fd = -1, status;
 
 	record.object = json_incref(before->object);
 	if (watchdog_now_read(&now, &err)) {
@@ -240,25 +316,21 @@ static int real_run(struct cli *cli, struct watch_link *link, const struct watch
 	}
 	if (watchdog_record_begin(&record, view, by, &now))
 		return refuse(cli, "out of memory");
-	if (watchdog_record_store(&record, &err)) {
+	if (watchdog_record_store(&record, &err) == 0) {
+		alive_fd = watchdog_alive_begin(&record, &err);
+		if (alive_fd < 0)
+			record_withdraw(cli, before);
+	}
+	if (alive_fd < 0) {
 		cli_warn(cli, "%s; %s", err.text, err.next);
 		watchdog_record_free(&record);
 		return refuse(cli, "without a record nothing could be proven");
 	}
-	error = order_give(link, by);
-	if (error) {
-		cli_warn(cli, "%s", link->why);
-		/* Without an answer it may have been taken all the same. */
-		if (error == -ETIMEDOUT || error == -EPIPE || error == -EPROTO)
-			cli_warn(cli, "the order may have been taken: this machine may be reset");
-		else
-			record_withdraw(cli, before);
-		watchdog_record_free(&record);
-		return CLI_EXIT_NOT;
-	}
-	/* Its last pet was before the answer. */
-	count_down(mono_add_ms(clock_now(), watchdog_bound_ms(&view->status)));
-	status = survived(cli, &record);
+	/* From here on no key ends it: it must be there to tell of a failure. */
+	watchdog_signals_hold(&signals);
+	status = order_and_wait(cli, link, by, before, &record, alive_fd);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	close(alive_fd);
 	watchdog_record_free(&record);
 	return status;
 }
@@ -268,7 +340,8 @@ static int real_confirm(struct cli *cli, struct watch_link *link, struct watchdo
 			enum watch_test by)
 {
 	struct watchdog_record before;
-	char host[HOST_MAX] = "", line[HOST_MAX + 8];
+	struct watchdog_now now;
+	char host[HOST_MAX] = "", line[HOST_MAX + 8], reason[REASON_MAX];
 	struct err err = { 0 };
 	int status = real_check(cli, view, by);
 
@@ -281,6 +354,9 @@ static int real_confirm(struct cli *cli, struct watch_link *link, struct watchdo
 		cli_warn(cli, "%s; %s", err.text, err.next);
 		return refuse(cli, "without a record nothing could be proven");
 	}
+	/* An earlier test that nobody has asked about would lose its signs of life. */
+	if (before.object && watchdog_now_read(&now, &err) == 0)
+		outcome_keep(cli, &before, &now, reason, sizeof reason);
 	plan_show(view, host, by);
 	if (!ask_line("The exact name of this machine: ", line, sizeof line) ||
 	    strcmp(line, host) != 0) {

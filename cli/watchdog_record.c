@@ -6,7 +6,29 @@
  * The record is a JSON object in a file that is on the disk before the test begins. What came of it
  * is judged by whoever looks: in the same boot the machine has survived; in another one it was
  * restarted, and the wall clock - the only one that both boots have - tells how long after the test
- * that boot began. This is evidence for a human: no lease and no takeover rests on it (S6).
+ * that boot began. How long it had lived on is told by its signs of life (watchdog_alive.c), the last
+ * of them A after the order. This is evidence for a human: no lease and no takeover rests on it (S6).
+ *
+ * In another boot the first line that is true is the verdict; W + g is the bound, "soonest" the
+ * earliest moment at which a device that was petted in time can fire:
+ *
+ *	A > W + g				failed	it lived on; who restarted it does not matter
+ *	it was shut down in order		unclear
+ *	that boot began before the order, or
+ *	 more than W + g + firmware after it	unclear	by the wall clock
+ *	self:     a device says it was its reset unclear	watchdogd's own did not come
+ *	self:     no sign at all		unclear
+ *	self:     A > 2 s			unclear	watchdogd resets at once, or not at all
+ *	hardware: a device says it was its reset proven
+ *	hardware: no sign at all		unclear
+ *	hardware: A + 2 s < soonest		unclear	it, or what gives the signs, died too early
+ *	otherwise				proven
+ *
+ * A driver that could tell and tells nothing is no evidence against the device: many claim
+ * WDIOF_CARDRESET and never set it, or lose it to the firmware; with signs of life it is not needed,
+ * and without them nothing is proven anyhow. What PROVEN cannot exclude: a reset by hand or by
+ * another fault within seconds of soonest .. W + g; by self also a kernel that hung, or a disk, at
+ * the order, so that a device did it while its driver tells nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +42,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/timing.h"
 #include "cli/fence.h"
 #include "cli/watchdog.h"
 #include "host/clock.h"
@@ -36,6 +59,8 @@ enum {
 	CLOCK_SLACK_S = 5,
 	/* From the record to watchdogd's order. */
 	ORDER_SLACK_MS = WATCHDOG_ANSWER_MS,
+	/* Between two signs of life, or of an own reset: one second, and the disk's flush. */
+	SIGN_SLACK_MS = 2000,
 };
 
 const char *watchdog_outcome_word(enum watchdog_outcome outcome)
@@ -55,10 +80,10 @@ static int record_failed(const struct watchdog_record *record, const char *what,
 
 static int path_set(struct watchdog_record *record, const char *dir, struct err *err)
 {
-	int length = snprintf(record->path, sizeof record->path - sizeof NEW_SUFFIX, "%s/%s",
-			      dir ? dir : WATCHDOG_RECORD_DIR, WATCHDOG_RECORD_NAME);
+	int length = snprintf(record->path, sizeof record->path - sizeof WATCHDOG_ALIVE_SUFFIX,
+			      "%s/%s", dir ? dir : WATCHDOG_RECORD_DIR, WATCHDOG_RECORD_NAME);
 
-	if (length > 0 && (size_t)length < sizeof record->path - sizeof NEW_SUFFIX)
+	if (length > 0 && (size_t)length < sizeof record->path - sizeof WATCHDOG_ALIVE_SUFFIX)
 		return 0;
 	return err_set(err, RC_CONFIG, "give a shorter --dir", "the folder's name is too long");
 }
@@ -75,11 +100,18 @@ static int is_number(const json_t *object, const char *key)
 
 static int is_record(const json_t *object)
 {
-	return json_is_object(object) && is_number(object, "version") &&
-	       json_integer_value(json_object_get(object, "version")) == RECORD_VERSION &&
-	       is_text(object, "boot_id") && is_text(object, "by") &&
-	       is_number(object, "asked_at_s") && is_number(object, "asked_boot_ns") &&
-	       is_number(object, "bound_ms") && json_is_array(json_object_get(object, "devices"));
+	static const char *const texts[] = { "host",	 "boot_id", "asked_at",
+					     "operator", "by",	    "proof" };
+	static const char *const numbers[] = { "version",   "asked_at_s", "asked_boot_ns",
+					       "device_ms", "grain_ms",	  "bound_ms",
+					       "soonest_ms" };
+	int whole = json_is_object(object) && json_is_array(json_object_get(object, "devices"));
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		whole = whole && is_text(object, texts[i]);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		whole = whole && is_number(object, numbers[i]);
+	return whole && json_integer_value(json_object_get(object, "version")) == RECORD_VERSION;
 }
 
 int watchdog_record_load(struct watchdog_record *record, const char *dir, struct err *err)
@@ -126,8 +158,7 @@ static int text_write(int fd, const char *text)
 	return fsync(fd);
 }
 
-/* The name lasts only when the folder is on the disk. */
-static int folder_sync(const char *path)
+int watchdog_folder_sync(const char *path)
 {
 	char folder[PATH_MAX];
 	int fd, failed;
@@ -148,7 +179,7 @@ static int folder_make(const char *path)
 
 	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
 	if (mkdir(folder, 0700) == 0)
-		return folder_sync(folder);
+		return watchdog_folder_sync(folder);
 	return errno == EEXIST ? 0 : -1;
 }
 
@@ -172,7 +203,7 @@ static int file_write(const struct watchdog_record *record, const char *text, st
 		return err->rc;
 	}
 	close(fd);
-	if (rename(fresh, record->path) != 0 || folder_sync(record->path) != 0)
+	if (rename(fresh, record->path) != 0 || watchdog_folder_sync(record->path) != 0)
 		return record_failed(record, "write", err);
 	return 0;
 }
@@ -246,11 +277,28 @@ static const char *operator_name(void)
 	return sudo && sudo[0] ? sudo : entry ? entry->pw_name : "?";
 }
 
+/* A device may have been petted a whole interval before the order. */
+static int64_t soonest_ms(const struct watchdog_view *view)
+{
+	int64_t soonest = view->status.device_ms;
+
+	for (size_t i = 0; i < view->devices_count; i++) {
+		const struct watch_device *device = &view->devices[i];
+		int64_t ms = (int64_t)device->timeout_ms - device->pretimeout_ms;
+
+		if (!device->failed && device->proof != WATCH_PROOF_NONE && ms < soonest)
+			soonest = ms;
+	}
+	soonest -= view->status.pet_interval_ms;
+	return soonest > 0 ? soonest : 0;
+}
+
 int watchdog_record_begin(struct watchdog_record *record, const struct watchdog_view *view,
 			  enum watch_test by, const struct watchdog_now *now)
 {
 	const struct watch_status *status = &view->status;
-	uint32_t bound_ms = watchdog_bound_ms(status);
+	uint32_t bound_ms = timing_reset_bound_ms(0, status->device_ms);
+	int64_t deadline_ns = now->boot_ns + bound_ms * NS_PER_MS;
 	json_t *proven = json_incref(json_object_get(record->object, "proven"));
 	char host[256] = "", date[32];
 
@@ -258,15 +306,17 @@ int watchdog_record_begin(struct watchdog_record *record, const struct watchdog_
 	fence_date_iso(now->time_s, date, sizeof date);
 	json_decref(record->object);
 	record->object = json_pack(
-		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:n, s:n, "
+		"{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:n, "
+		"s:n, "
 		"s:o?}",
 		"version", RECORD_VERSION, "host", host, "boot_id", now->boot_id, "asked_at", date,
 		"asked_at_s", (json_int_t)now->time_s, "asked_boot_ns", (json_int_t)now->boot_ns,
-		"deadline_boot_ns", (json_int_t)(now->boot_ns + bound_ms * NS_PER_MS), "operator",
-		operator_name(), "by", by == WATCH_TEST_SELF ? "self" : "hardware", "proof",
+		"deadline_boot_ns", (json_int_t)deadline_ns, "operator", operator_name(), "by",
+		by == WATCH_TEST_SELF ? "self" : "hardware", "proof",
 		watch_proof_word(status->proof), "devices", devices_array(view), "device_ms",
 		(json_int_t)status->device_ms, "grain_ms", (json_int_t)status->grain_ms, "bound_ms",
-		(json_int_t)bound_ms, "outcome", "reason", "proven", proven);
+		(json_int_t)bound_ms, "soonest_ms", (json_int_t)soonest_ms(view), "outcome",
+		"reason", "proven", proven);
 	return record->object ? 0 : -1;
 }
 
@@ -323,6 +373,37 @@ static enum watchdog_outcome judge_same_boot(const struct watchdog_record *recor
 	return WATCHDOG_OUTCOME_FAILED;
 }
 
+/* Do the signs of life, or their absence (NULL), leave it open what has restarted the machine? */
+static int judge_signs(const struct watchdog_record *record, int says_so,
+		       const struct watchdog_alive *alive, char *reason, size_t size)
+{
+	int by_self = strcmp(record_text(record, "by"), "self") == 0;
+
+	if (!alive && !says_so) {
+		snprintf(reason, size,
+			 "there is no sign of life after the order beside the record: what has "
+			 "restarted this machine, and when, is not known");
+		return 1;
+	}
+	if (by_self && alive && alive->ms > SIGN_SLACK_MS) {
+		snprintf(reason, size,
+			 "watchdogd was to reset this machine at once, but it still lived %.1f s "
+			 "later: something else may have done it",
+			 (double)alive->ms / 1000.0);
+		return 1;
+	}
+	if (!by_self && !says_so && alive &&
+	    alive->ms + SIGN_SLACK_MS < record_number(record, "soonest_ms")) {
+		snprintf(reason, size,
+			 "its signs of life end %.1f s after the order, and no device fires before "
+			 "%.1f s: something else has restarted this machine, or ended the signs",
+			 (double)alive->ms / 1000.0,
+			 (double)record_number(record, "soonest_ms") / 1000.0);
+		return 1;
+	}
+	return 0;
+}
+
 static enum watchdog_outcome judge_other_boot(const struct watchdog_record *record,
 					      const struct watchdog_now *now, char *reason,
 					      size_t size)
@@ -330,8 +411,21 @@ static enum watchdog_outcome judge_other_boot(const struct watchdog_record *reco
 	int64_t gap_s = now->booted_at_s - record_number(record, "asked_at_s");
 	int64_t most_s = record_number(record, "bound_ms") / 1000 + FIRMWARE_MAX_S;
 	const char *says_so = device_that_says_so(record);
+	double bound_s = (double)record_number(record, "bound_ms") / 1000.0;
 	int by_self = strcmp(record_text(record, "by"), "self") == 0;
+	struct watchdog_alive alive;
+	int signs = watchdog_alive_read(record, &alive) == 0;
 
+	if (alive.ms > record_number(record, "bound_ms")) {
+		snprintf(reason, size,
+			 "it still lived %.1f s after the order; the bound was %.1f s",
+			 (double)alive.ms / 1000.0, bound_s);
+		return WATCHDOG_OUTCOME_FAILED;
+	}
+	if (alive.stopped) {
+		snprintf(reason, size, "it was shut down in order during the test");
+		return WATCHDOG_OUTCOME_UNCLEAR;
+	}
 	if (gap_s < -CLOCK_SLACK_S) {
 		snprintf(reason, size,
 			 "by the wall clock this boot began %" PRId64
@@ -344,7 +438,7 @@ static enum watchdog_outcome judge_other_boot(const struct watchdog_record *reco
 			 "this boot began %" PRId64 " s after the test; the reset may take %.1f s, "
 			 "firmware some minutes: something else has restarted this machine, or it "
 			 "was restarted again since",
-			 gap_s, (double)record_number(record, "bound_ms") / 1000.0);
+			 gap_s, bound_s);
 		return WATCHDOG_OUTCOME_UNCLEAR;
 	}
 	if (by_self && says_so) {
@@ -354,6 +448,8 @@ static enum watchdog_outcome judge_other_boot(const struct watchdog_record *reco
 			 says_so);
 		return WATCHDOG_OUTCOME_UNCLEAR;
 	}
+	if (judge_signs(record, says_so != NULL, signs ? &alive : NULL, reason, size))
+		return WATCHDOG_OUTCOME_UNCLEAR;
 	snprintf(reason, size,
 		 "this boot began %" PRId64 " s after the test, firmware included%s%s%s",
 		 gap_s > 0 ? gap_s : 0,
@@ -386,8 +482,9 @@ enum watchdog_outcome watchdog_record_judge(const struct watchdog_record *record
 /* The members that status shows of a test that was proven. */
 static json_t *proven_make(const struct watchdog_record *record)
 {
-	static const char *const keys[] = { "asked_at", "asked_at_s", "operator", "by",	   "proof",
-					    "devices",	"device_ms",  "bound_ms", "reason" };
+	static const char *const keys[] = { "asked_at", "asked_at_s", "operator",  "by",
+					    "proof",	"devices",    "device_ms", "bound_ms",
+					    "alive_ms", "reason" };
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -402,7 +499,11 @@ int watchdog_record_settle(struct watchdog_record *record, enum watchdog_outcome
 			   const char *reason, const struct watchdog_now *now)
 {
 	json_t *object = record->object;
-	int lost = json_object_set_new(object, "outcome",
+	struct watchdog_alive alive;
+	int signs = watchdog_alive_read(record, &alive) == 0;
+	int lost = json_object_set_new(object, "alive_ms",
+				       signs ? json_integer(alive.ms) : json_null()) ||
+		   json_object_set_new(object, "outcome",
 				       json_string(watchdog_outcome_word(outcome))) ||
 		   json_object_set_new(object, "reason", json_string(reason)) ||
 		   json_object_set_new(object, "settled_at_s", json_integer(now->time_s));

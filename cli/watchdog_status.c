@@ -232,9 +232,9 @@ static void proven_show(struct output *out, const struct cli *cli, const struct 
 	const json_t *proven;
 	json_t *object = json_object();
 	const char *date, *by;
-	int same;
+	int same, unknown = watchdog_record_load(&record, cli->dir, &err) != 0;
 
-	if (watchdog_record_load(&record, cli->dir, &err) != 0)
+	if (unknown)
 		cli_warn(cli, "%s; %s", err.text, err.next);
 	proven = watchdog_record_proven(&record);
 	date = json_string_value(json_object_get(proven, "asked_at"));
@@ -245,11 +245,14 @@ static void proven_show(struct output *out, const struct cli *cli, const struct 
 			    "Proven by a real reset on %s, by %s%s", date ? date : "?",
 			    by ? by : "?",
 			    same ? "" : ", but with other devices or timeouts: test again");
+	else if (unknown)
+		output_line(out, STYLE_WARN, "Whether a real reset has proven it is not known");
 	else
 		output_line(out, STYLE_WARN,
 			    "Never proven by a real reset: \"holdfast watchdog test --for-real\", "
 			    "then \"--result\"");
 	object_put_text(out, object, "kind", "proven");
+	object_put_boolean(out, object, "known", !unknown);
 	object_put_text(out, object, "asked_at", date);
 	object_put_text(out, object, "by", by);
 	object_put_boolean(out, object, "same_devices", same);

@@ -4,9 +4,11 @@
  * does. Nothing is reset.
  *
  * While it is registered this program is one whose death resets the machine, so it must not be
- * stopped or ended by a key on the terminal: signals wait until it has said goodbye. The deadline is
+ * stopped or ended by a key on the terminal: signals wait until it has said goodbye, and what it has
+ * to say waits too. The deadline is
  * much longer than the test; the same name may be registered again before it passes.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -28,58 +30,65 @@ enum {
 	PETS_WAIT_MAX_MS = 40000, /* longer pet intervals are not waited for */
 	PETS_SLACK_MS = 3000,
 	TEXT_MAX = 256,
+	CHECKS_MAX = WATCHDOG_DEVICES_MAX + 8, /* one a device, and fewer than 8 others */
 };
 
 /* ---- what was found ---- */
 
 enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_LEFT_OUT };
 
+struct check {
+	char check[WATCH_PATH_BYTES];
+	enum verdict verdict;
+	char text[TEXT_MAX];
+};
+
 struct test_run {
 	struct cli *cli;
 	struct output out;
-	size_t failed;
+	size_t failed, checks_count;
+	struct check checks[CHECKS_MAX];
 };
 
-__attribute__((format(printf, 4, 5))) static void check_show(struct test_run *run,
+/* Keep it: nothing is written while registered, for a terminal that takes nothing (Ctrl-S) would
+ * hold this program until its deadline. */
+__attribute__((format(printf, 4, 5))) static void check_note(struct test_run *run,
 							     const char *check,
 							     enum verdict verdict, const char *fmt,
 							     ...)
 {
+	struct check *found = &run->checks[run->checks_count];
+	va_list ap;
+
+	assert(run->checks_count < CHECKS_MAX);
+	run->checks_count++;
+	found->verdict = verdict;
+	snprintf(found->check, sizeof found->check, "%s", check);
+	va_start(ap, fmt);
+	vsnprintf(found->text, sizeof found->text, fmt, ap);
+	va_end(ap);
+	run->failed += verdict == VERDICT_FAILED;
+}
+
+static void check_show(struct test_run *run, const struct check *found)
+{
 	static const char *const words[] = { "ok", "FAILED", "left out" };
 	static const enum output_style styles[] = { STYLE_GOOD, STYLE_BAD, STYLE_FAINT };
 	json_t *object = json_object();
-	char text[TEXT_MAX];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	run->failed += verdict == VERDICT_FAILED;
 	output_row(&run->out,
-		   (struct output_cell[]){ { check, STYLE_PLAIN },
-					   { words[verdict], styles[verdict] },
-					   { text, STYLE_PLAIN } },
+		   (struct output_cell[]){ { found->check, STYLE_PLAIN },
+					   { words[found->verdict], styles[found->verdict] },
+					   { found->text, STYLE_PLAIN } },
 		   3);
 	object_put_text(&run->out, object, "kind", "check");
-	object_put_text(&run->out, object, "check", check);
+	object_put_text(&run->out, object, "check", found->check);
 	object_put(&run->out, object, "passed",
-		   verdict == VERDICT_LEFT_OUT ? json_null()
-					       : json_boolean(verdict == VERDICT_PASSED));
-	object_put_text(&run->out, object, "text", text);
+		   found->verdict == VERDICT_LEFT_OUT
+			   ? json_null()
+			   : json_boolean(found->verdict == VERDICT_PASSED));
+	object_put_text(&run->out, object, "text", found->text);
 	output_object(&run->out, object);
-}
-
-/* ---- signals ---- */
-
-static void signals_hold(sigset_t *before)
-{
-	sigset_t held;
-
-	sigemptyset(&held);
-	for (size_t i = 0; i < 6; i++)
-		sigaddset(&held,
-			  (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU }[i]);
-	sigprocmask(SIG_BLOCK, &held, before);
 }
 
 /* ---- the checks ---- */
@@ -97,14 +106,14 @@ static int pets_await(struct test_run *run, struct holdfast_watchdog *watchdog,
 
 	while (view->status.pets < wanted && !mono_reached(clock_now(), until)) {
 		if (holdfast_watchdog_renew(watchdog, 0, &terms)) {
-			check_show(run, "renewal", VERDICT_FAILED, "%s", terms.why);
+			check_note(run, "renewal", VERDICT_FAILED, "%s", terms.why);
 			return -1;
 		}
 		++*renewals;
 		clock_sleep_until(mono_add_ms(clock_now(), STEP_MS));
 		error = watchdog_view_ask(link, view, watch_until_ns(WATCHDOG_ANSWER_MS));
 		if (error) {
-			check_show(run, "status", VERDICT_FAILED, "%s", link->why);
+			check_note(run, "status", VERDICT_FAILED, "%s", link->why);
 			return -1;
 		}
 	}
@@ -118,12 +127,12 @@ static void pets_check(struct test_run *run, uint64_t before, const struct watch
 
 	watchdog_seconds(status->pet_interval_ms, every, sizeof every);
 	if (pets >= PETS_WANTED)
-		check_show(run, "pets", VERDICT_PASSED, "%" PRIu64 " seen, one is due every %s",
+		check_note(run, "pets", VERDICT_PASSED, "%" PRIu64 " seen, one is due every %s",
 			   pets, every);
 	else if ((uint64_t)PETS_WANTED * status->pet_interval_ms > PETS_WAIT_MAX_MS - PETS_SLACK_MS)
-		check_show(run, "pets", VERDICT_LEFT_OUT, "one is due every %s only", every);
+		check_note(run, "pets", VERDICT_LEFT_OUT, "one is due every %s only", every);
 	else
-		check_show(run, "pets", VERDICT_FAILED, "%" PRIu64 " seen, one is due every %s",
+		check_note(run, "pets", VERDICT_FAILED, "%" PRIu64 " seen, one is due every %s",
 			   pets, every);
 }
 
@@ -135,13 +144,13 @@ static void client_check(struct test_run *run, const struct watchdog_view *view,
 		if (strcmp(client->name, CLIENT_NAME) != 0)
 			continue;
 		/* The last one may still be on its way. */
-		check_show(run, "renewals",
+		check_note(run, "renewals",
 			   client->renewals + 1 >= renewals && client->connected ? VERDICT_PASSED
 										 : VERDICT_FAILED,
 			   "%" PRIu64 " sent, %" PRIu64 " taken", renewals, client->renewals);
 		return;
 	}
-	check_show(run, "renewals", VERDICT_FAILED, "watchdogd does not list this client");
+	check_note(run, "renewals", VERDICT_FAILED, "watchdogd does not list this client");
 }
 
 static void device_check(struct test_run *run, const struct watch_device *device)
@@ -152,15 +161,15 @@ static void device_check(struct test_run *run, const struct watch_device *device
 	if (device->least_left_ms != UINT32_MAX)
 		watchdog_seconds(device->least_left_ms, least, sizeof least);
 	if (device->failed)
-		check_show(run, device->path, VERDICT_FAILED, "it cannot be petted");
+		check_note(run, device->path, VERDICT_FAILED, "it cannot be petted");
 	else if (device->proof == WATCH_PROOF_NONE)
-		check_show(run, device->path, VERDICT_FAILED, "%s", device->identity);
+		check_note(run, device->path, VERDICT_FAILED, "%s", device->identity);
 	else if (device->counting == 2)
-		check_show(run, device->path, VERDICT_LEFT_OUT,
+		check_note(run, device->path, VERDICT_LEFT_OUT,
 			   "%s proof, timeout %s; its driver does not tell whether it counts",
 			   watch_proof_word(device->proof), timeout);
 	else
-		check_show(run, device->path,
+		check_note(run, device->path,
 			   device->counting == 1 ? VERDICT_PASSED : VERDICT_FAILED,
 			   "%s proof, timeout %s; %s", watch_proof_word(device->proof), timeout,
 			   device->counting == 1 ? "counts down and is set back"
@@ -173,7 +182,7 @@ static void goodbye_check(struct test_run *run, struct holdfast_watchdog *watchd
 	int listed = 0;
 
 	if (holdfast_watchdog_close(watchdog)) {
-		check_show(
+		check_note(
 			run, "goodbye", VERDICT_FAILED,
 			"not confirmed: %s; run this test again before %d s have passed, or this "
 			"machine is reset",
@@ -181,12 +190,12 @@ static void goodbye_check(struct test_run *run, struct holdfast_watchdog *watchd
 		return;
 	}
 	if (watchdog_view_ask(link, view, watch_until_ns(WATCHDOG_ANSWER_MS))) {
-		check_show(run, "goodbye", VERDICT_FAILED, "%s", link->why);
+		check_note(run, "goodbye", VERDICT_FAILED, "%s", link->why);
 		return;
 	}
 	for (size_t i = 0; i < view->clients_count; i++)
 		listed |= strcmp(view->clients[i].name, CLIENT_NAME) == 0;
-	check_show(run, "goodbye", listed ? VERDICT_FAILED : VERDICT_PASSED, "%s",
+	check_note(run, "goodbye", listed ? VERDICT_FAILED : VERDICT_PASSED, "%s",
 		   listed ? "confirmed, but the client is still listed" : "confirmed");
 }
 
@@ -198,11 +207,11 @@ static void run_as_client(struct test_run *run, struct watch_link *link, struct 
 	char bound[32];
 
 	if (holdfast_watchdog_open(CLIENT_NAME, DEADLINE_MS, &watchdog, &terms)) {
-		check_show(run, "register", VERDICT_FAILED, "%s", terms.why);
+		check_note(run, "register", VERDICT_FAILED, "%s", terms.why);
 		return;
 	}
 	watchdog_seconds(terms.bound_ms, bound, sizeof bound);
-	check_show(run, "register", VERDICT_PASSED,
+	check_note(run, "register", VERDICT_PASSED,
 		   "as %s, deadline %d s: reset at most %s after its last renewal", CLIENT_NAME,
 		   DEADLINE_MS / 1000, bound);
 	if (pets_await(run, watchdog, link, view, &renewals) == 0) {
@@ -219,14 +228,16 @@ static int test_run_all(struct test_run *run, struct watch_link *link, struct wa
 	sigset_t before;
 
 	output_init(&run->out, run->cli);
-	output_begin(&run->out, (const char *const[]){ "CHECK", "RESULT", "WHAT" }, 3);
-	signals_hold(&before);
+	watchdog_signals_hold(&before);
 	if (view->status.state != WATCH_STATE_PETTING)
-		check_show(run, "state", VERDICT_FAILED, "watchdogd pets no longer: %s",
+		check_note(run, "state", VERDICT_FAILED, "watchdogd pets no longer: %s",
 			   watch_state_word(view->status.state));
 	else
 		run_as_client(run, link, view);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	output_begin(&run->out, (const char *const[]){ "CHECK", "RESULT", "WHAT" }, 3);
+	for (size_t i = 0; i < run->checks_count; i++)
+		check_show(run, &run->checks[i]);
 	output_end(&run->out);
 	output_line(&run->out, run->failed ? STYLE_BAD : STYLE_GOOD, "%s",
 		    run->failed ? "FAILED" : "Passed.");
@@ -238,7 +249,7 @@ static int test_run_all(struct test_run *run, struct watch_link *link, struct wa
 int watchdog_test_run(struct cli *cli)
 {
 	static struct watchdog_view view;
-	struct test_run run = { .cli = cli };
+	static struct test_run run;
 	struct watch_link link;
 	int error, status;
 
@@ -259,6 +270,7 @@ int watchdog_test_run(struct cli *cli)
 		cli_warn(cli, "%s", link.why);
 		return watchdog_exit_of(error);
 	}
+	run.cli = cli;
 	status = test_run_all(&run, &link, &view);
 	watch_link_close(&link);
 	return status;
