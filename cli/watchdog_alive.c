@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -26,10 +27,17 @@
 #include "cli/watchdog.h"
 #include "host/clock.h"
 
-#define SIGN_FORMAT "%-36.36s %20" PRId64 " %20" PRId64 " %d\n"
+/* Boot and test; how long it lived, and whether it was shut down in order. */
+#define SIGN_HEAD_FORMAT "%-36.36s %20" PRId64 " "
+#define SIGN_FORMAT SIGN_HEAD_FORMAT "%20" PRId64 " %d\n"
 #define WRITER_NAME "holdfast-alive"
 
-enum { SIGN_BYTES = 36 + 1 + 20 + 1 + 20 + 1 + 1 + 1, SIGN_EVERY_MS = 1000, TRY_ON_MS = 60000 };
+enum {
+	SIGN_HEAD_BYTES = 36 + 1 + 20 + 1,
+	SIGN_BYTES = SIGN_HEAD_BYTES + 20 + 1 + 1 + 1,
+	SIGN_EVERY_MS = 1000,
+	TRY_ON_MS = 60000,
+};
 
 static int alive_path(const struct watchdog_record *record, char *out, size_t size)
 {
@@ -143,8 +151,8 @@ pid_t watchdog_alive_go(int fd, const struct watchdog_record *record, mono_t fro
 int watchdog_alive_read(const struct watchdog_record *record, struct watchdog_alive *alive)
 {
 	char path[sizeof record->path + sizeof WATCHDOG_ALIVE_SUFFIX];
-	char line[SIGN_BYTES + 1] = "", boot_id[37];
-	int64_t asked_ns;
+	char line[SIGN_BYTES + 1] = "", head[SIGN_HEAD_BYTES + 1];
+	char *end;
 	int fd, whole;
 
 	*alive = (struct watchdog_alive){ 0 };
@@ -156,10 +164,12 @@ int watchdog_alive_read(const struct watchdog_record *record, struct watchdog_al
 	whole = read(fd, line, SIGN_BYTES) == SIGN_BYTES;
 	close(fd);
 	/* Of this test, not of an earlier one. */
-	if (whole &&
-	    sscanf(line, "%36s %" SCNd64 " %" SCNd64 " %d", boot_id, &asked_ns, &alive->ms,
-		   &alive->stopped) == 4 &&
-	    strcmp(boot_id, boot_of(record)) == 0 && asked_ns == asked_of(record))
+	snprintf(head, sizeof head, SIGN_HEAD_FORMAT, boot_of(record), asked_of(record));
+	if (!whole || memcmp(line, head, SIGN_HEAD_BYTES) != 0)
+		return -1;
+	alive->ms = strtoll(line + SIGN_HEAD_BYTES, &end, 10);
+	alive->stopped = strcmp(end, " 1\n") == 0;
+	if (alive->ms >= 0 && (alive->stopped || strcmp(end, " 0\n") == 0))
 		return 0;
 	*alive = (struct watchdog_alive){ 0 };
 	return -1;

@@ -5,7 +5,8 @@
 #
 #	1. from the last renewal of a client to the reset, RUNS (20) times in each of four ways, beside
 #	   the bound that the client was promised. It counts from before the renewal is sent, minus the
-#	   error of the clock, to qemu's event of the reset, which comes a quarter of a second after it
+#	   error of the clock, to the moment at which the device fired (qemu's event WATCHDOG), or, where
+#	   watchdogd resets, to qemu's event of the reset, which comes a quarter of a second after it
 #	2. memory and wake-ups of watchdogd, of sanlock's wdmd and of sbd in the same guest
 #
 # The guests are emulated: times here include the slowness of that, the bound holds all the same.

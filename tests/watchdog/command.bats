@@ -401,7 +401,7 @@ alive() { awk '{ print $3 }' "$dir/state/watchdog-test.json.alive"; }
 	until_true in_jail pgrep -x holdfast-alive
 	in_jail pkill -STOP -x holdfast-alive
 	until_true record '.outcome == "failed"'
-	until_true eval '! in_jail pgrep -x holdfast-alive'
+	until_true eval '! in_jail pgrep -r R,S,D,T -x holdfast-alive' # nobody there reaps it
 }
 
 @test "for real: a test that nobody has asked about is judged before the next one" {
