@@ -260,13 +260,12 @@ query() { HOLDFAST_SYSFS=$tree holdfast query "$@"; }
 @test "test: keys at the terminal do not end it while the machine relies on it" {
 	device 0
 	devices_start
-	daemon --timeout 2
+	daemon --timeout 8 # pets every 2 s: it is long enough under way
 	in_jail sh -c 'echo $$ >"$0"; exec "$@"' "$dir/tester" "$HOLDFAST_BIN/holdfast" watchdog test \
 		>"$dir/test.out" &
 	tester=$!
 	until_true is_listed holdfast-test
-	in_jail kill -INT "$(cat "$dir/tester")"
-	in_jail kill -TSTP "$(cat "$dir/tester")"
+	in_jail sh -c 'kill -INT "$1" && kill -TSTP "$1"' sh "$(cat "$dir/tester")"
 	until_true status_of '.clients == []'
 	# SIGINT, once it may come
 	wait "$tester" || [ $? -ge 128 ]
