@@ -45,8 +45,16 @@
  *    reset, the time from its wake-up to the write into the kernel's reset trigger.
  *  - A driver that asks for a least distance of pets delays a pet inside the kernel by that much;
  *    milliseconds in the drivers that have one.
- * One second holds them all for drivers that keep what they tell. Whether a driver does can only
- * be tried: `holdfast watchdog test --for-real`.
+ * One second holds them all for drivers that keep what they tell, and for a W of about a minute at
+ * most: a timer that runs long does so in proportion to W (i6300esb by 0.7 to 1.7 %, after its
+ * driver's arithmetic). Some do not keep what they tell: an iTCO took twice its timeout, ib700 rounds
+ * odd ones up. Whether a driver does can only be tried: `holdfast watchdog test --for-real`.
+ *
+ * All of this is in the machine's own time plus the standstills found. Where an outside clock is
+ * looked at, and agreed with the wall clock, less than 8.5 s of pauses in 60 s of CLOCK_BOOTTIME may
+ * go unseen, a single one of 3.5 s or more never, and what is told is less than 1.5 s wrong
+ * (standstill_core.h); without such a clock every pause goes unseen. One pet may follow a pause,
+ * before the look that finds it.
  */
 #ifndef HOLDFAST_TIMING_H
 #define HOLDFAST_TIMING_H
@@ -64,7 +72,7 @@
 #define TIMING_PET_MIN_MS 100
 
 /* While clients count, a clock outside of this machine is looked at as often as this, so that a
- * machine that was paused finds out within g of its resumption. */
+ * machine that was paused for long enough to be found finds out that soon after its resumption. */
 #define TIMING_LOOK_MS TIMING_GRAIN_MS
 
 /* L + W + g: from the moment that a renewal counts from to the reset, at most. Saturates. */

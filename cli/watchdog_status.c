@@ -80,6 +80,10 @@ static void status_lines(struct output *out, const struct watch_status *s)
 		output_line(out, s->standstill_ms ? STYLE_WARN : STYLE_PLAIN,
 			    "  paused     %" PRIu32 " ms in all, unseen by its own clock",
 			    s->standstill_ms);
+	if (!s->keeper)
+		output_line(out, STYLE_WARN,
+			    "  keeper     GONE: should watchdogd be killed, the kernel pets the "
+			    "devices once more; start watchdogd again when no client needs it");
 	if (s->lost_lines)
 		output_line(out, STYLE_WARN,
 			    "  log        %" PRIu32 " lines lost: nobody took them", s->lost_lines);
@@ -101,6 +105,7 @@ static void status_object(struct output *out, const struct watch_status *s)
 	object_put_integer(out, object, "pets", (long long)s->pets);
 	object_put_integer(out, object, "latest_ms", s->latest_ms);
 	object_put_integer(out, object, "lost_lines", s->lost_lines);
+	object_put_boolean(out, object, "keeper", s->keeper);
 	object_put_boolean(out, object, "standstill_watched", s->standstill);
 	object_put_integer(out, object, "standstill_ms", s->standstill_ms);
 	object_put_integer(out, object, "devices", s->devices);

@@ -167,7 +167,9 @@ static int support_check(struct device *device, struct err *err)
 	device->by_write = !(info.options & WDIOF_KEEPALIVEPING);
 	if (!(info.options & WDIOF_MAGICCLOSE) && device->facts.nowayout != 1)
 		return err_set(err, RC_UNSUPPORTED,
-			       "load its driver with nowayout=1, or use another",
+			       device->facts.nowayout == 2
+				       ? "use another device"
+				       : "load its driver with nowayout=1, or use another",
 			       "%s: it has no magic close: the death of watchdogd would stop it",
 			       device->facts.path);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * LINK: base watchdog/watch_core.c pkg:cmocka
+ * LINK: base watchdog/watch_core.c tests/unit/golden.c pkg:cmocka
  *
  * test_watch_core.c - golden traces of watchdogd's core: plays every scenario of watch_core.traces
  * and compares the narrative. Run from the root of the repository.
@@ -28,13 +28,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/golden.h"
 #include "watchdog/watch_core.h"
 
-enum { SCENARIOS_MAX = 128, NARRATIVE_BYTES = 64 * 1024 };
-
-struct scenario {
-	char *name, *text, *expected;
-};
+enum { NARRATIVE_BYTES = 64 * 1024 };
 
 static const char *const proofs[] = { "none", "software", "hardware" };
 static const char *const expiries[] = { "reboot", "off", "crash", "hardware" };
@@ -290,66 +287,7 @@ static void scenario_plays(void **state)
 	assert_string_equal(world.text, scenario->expected);
 }
 
-/* ---- the file ---- */
-
-static char *file_read(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = NULL;
-	size_t bytes = 0;
-
-	if (!file || getdelim(&text, &bytes, '\0', file) < 0) {
-		perror(path);
-		exit(1);
-	}
-	fclose(file);
-	return text;
-}
-
-/* Cut a file into scenarios: "== NAME", statements, "--", narrative, an empty line. */
-static size_t scenarios_read(char *text, struct scenario *scenarios)
-{
-	size_t count = 0;
-	char *at = strstr(text, "\n== ");
-
-	while (at && count < SCENARIOS_MAX) {
-		struct scenario *s = &scenarios[count++];
-		char *end;
-
-		s->name = at + 4;
-		end = strchr(s->name, '\n');
-		*end = '\0';
-		s->text = end + 1;
-		end = strstr(s->text, "\n--\n");
-		if (!end) {
-			fprintf(stderr, "%s: no narrative\n", s->name);
-			exit(1);
-		}
-		*end = '\0';
-		s->expected = end + 4;
-		end = strstr(s->expected, "\n\n");
-		if (end)
-			end[1] = '\0';
-		at = end ? strstr(end + 2, "== ") : NULL;
-		if (at)
-			at--;
-	}
-	return count;
-}
-
 int main(void)
 {
-	static struct scenario scenarios[SCENARIOS_MAX];
-	static struct CMUnitTest tests[SCENARIOS_MAX];
-	char *text = file_read("tests/unit/watch_core.traces");
-	size_t count = scenarios_read(text, scenarios);
-	int failed;
-
-	for (size_t i = 0; i < count; i++)
-		tests[i] = (struct CMUnitTest){ .name = scenarios[i].name,
-						.test_func = scenario_plays,
-						.initial_state = &scenarios[i] };
-	failed = _cmocka_run_group_tests("watch_core", tests, count, NULL, NULL);
-	free(text);
-	return failed || count == 0;
+	return golden_run("watch_core", "tests/unit/watch_core.traces", scenario_plays);
 }

@@ -228,6 +228,19 @@ query() { HOLDFAST_SYSFS=$tree holdfast query "$@"; }
 	[[ $output == *FAILED*VANISHED* ]]
 }
 
+keeper_is() {
+	[ "$(holdfast status --json | jq -r 'select(.kind == "status").keeper')" = "$1" ]
+}
+
+@test "status: the process that keeps the devices open is gone" {
+	daemon_file --timeout 1
+	keeper_is true
+	in_jail pkill -KILL -P "$(daemon_pid)"
+	until_true keeper_is false
+	run -5 holdfast status
+	[[ $output == *"keeper     GONE"* ]]
+}
+
 # ---- test ----
 
 @test "test: a client for a moment, that resets nothing" {

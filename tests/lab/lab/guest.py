@@ -418,7 +418,7 @@ class Guest:
         detail = " ".join(str(value) for key, value in event.data.items() if key != "guest")
         if event.name not in DULL_EVENTS:
             self.timeline("QMP", f"{event.name} {detail}".strip(), event.time)
-        if event.name == "WATCHDOG":
+        if event.name == "WATCHDOG" and event.data.get("action") != "none":
             self._hardware_fired = str(event.data.get("action"))
         elif event.name in ("RESET", "SHUTDOWN"):
             self._shut_down = event.name == "SHUTDOWN"
