@@ -41,9 +41,11 @@ setup() {
 		return 7;
 	}
 
+	/* Out of main's frame: an application that vanishes must not look like one that leaks. */
+	static struct holdfast_watchdog *watchdog;
+
 	int main(int argc, char **argv)
 	{
-		struct holdfast_watchdog *watchdog = NULL;
 		struct holdfast_watchdog_terms terms;
 
 		if (holdfast_watchdog_open("app", 5000, &watchdog, &terms)) {
