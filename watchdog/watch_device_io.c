@@ -154,6 +154,13 @@ static int governor_set(const struct device *device, struct err *err)
 		       path);
 }
 
+/* Has it magic close: is it left running when it is closed without the magic character? A driver
+ * says so, but that of the BMC (ipmi_watchdog), which has it and tells no options at all. */
+static int has_magic_close(const struct device *device, uint32_t options)
+{
+	return (options & WDIOF_MAGICCLOSE) || strcmp(device->facts.identity, "IPMI") == 0;
+}
+
 static int support_check(struct device *device, struct err *err)
 {
 	struct watchdog_info info = { 0 };
@@ -165,7 +172,7 @@ static int support_check(struct device *device, struct err *err)
 	if (strcmp(device->facts.identity, WATCH_SOFTDOG_IDENTITY) == 0)
 		device->facts.proof = WATCH_PROOF_SOFTWARE;
 	device->by_write = !(info.options & WDIOF_KEEPALIVEPING);
-	if (!(info.options & WDIOF_MAGICCLOSE) && device->facts.nowayout != 1)
+	if (!has_magic_close(device, info.options) && device->facts.nowayout != 1)
 		return err_set(err, RC_UNSUPPORTED,
 			       device->facts.nowayout == 2
 				       ? "use another device"

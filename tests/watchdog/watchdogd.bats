@@ -418,6 +418,18 @@ on_expiry() {
 	daemon_fails 1 "it has no magic close" --timeout 2
 }
 
+@test "the driver of a BMC's watchdog tells no options, and has magic close" {
+	device 0 options=0 identity=IPMI
+	devices_start
+	daemon --timeout 2
+	signal_daemon TERM
+	daemon_ends 0
+	until_true traced '^watchdog0 close'
+	traced '^watchdog0 magic'
+	traced '^watchdog0 stopped'
+	run ! traced fired
+}
+
 @test "the pretimeout panics first" {
 	device 0
 	devices_start

@@ -192,3 +192,16 @@ def pretimeout_refused(lab):
     lab.check("load the module pretimeout_panic" in
               node.refused("--timeout 6 --pretimeout 3").out, "it says what to do")
     node.guest.stays_up(1)
+
+
+@case("the watchdog of a BMC: petted, and it resets; its driver tells no options", bound=120)
+def bmc(lab):
+    node = Node(lab, hardware=[], modules=["ipmi_si", "ipmi_devintf", "ipmi_watchdog"], devices=[
+        "-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-kcs,bmc=bmc"])
+    node.start("--device /dev/watchdog --timeout 3")
+    db = node.client(deadline=2.0, every=0.5)
+    lab.check(db.bound == 2 + 3 + GRAIN, "the terms are of its 3 s")
+    node.guest.stays_up(2 * 3)
+    node.kill("KILL")
+    # qemu tells no event WATCHDOG of this one.
+    db.check_reset("guest", "reset by the BMC", soonest=0)
