@@ -6,9 +6,16 @@
 
 #include <assert.h>
 
+uint32_t timing_grain_ms(uint32_t device_ms)
+{
+	uint32_t grain_ms = device_ms / TIMING_GRAIN_PARTS;
+
+	return grain_ms > TIMING_GRAIN_MIN_MS ? grain_ms : TIMING_GRAIN_MIN_MS;
+}
+
 uint32_t timing_reset_bound_ms(uint32_t lease_ms, uint32_t device_ms)
 {
-	uint64_t bound_ms = (uint64_t)lease_ms + device_ms + TIMING_GRAIN_MS;
+	uint64_t bound_ms = (uint64_t)lease_ms + device_ms + timing_grain_ms(device_ms);
 
 	return bound_ms < UINT32_MAX ? (uint32_t)bound_ms : UINT32_MAX;
 }

@@ -9,7 +9,7 @@
  *
  * L  lease: how long a client of watchdogd may stay silent (its deadline)
  * W  the device's timeout, as read back from its driver (WDIOC_GETTIMEOUT), never as asked for
- * g  TIMING_GRAIN_MS
+ * g  timing_grain_ms(W)
  * s  the moment that a client's last renewal counts from: the *submission* of the work that
  *    proves progress (S7), so the work itself may have taken any time
  *
@@ -45,10 +45,12 @@
  *    reset, the time from its wake-up to the write into the kernel's reset trigger.
  *  - A driver that asks for a least distance of pets delays a pet inside the kernel by that much;
  *    milliseconds in the drivers that have one.
- * One second holds them all for drivers that keep what they tell, and for a W of about a minute at
- * most: a timer that runs long does so in proportion to W (i6300esb by 0.7 to 1.7 %, after its
- * driver's arithmetic). Some do not keep what they tell: an iTCO took twice its timeout, ib700 rounds
- * odd ones up. Whether a driver does can only be tried: `holdfast watchdog test --for-real`.
+ *  - A timer that runs long does so in proportion to W: i6300esb by 0.7 to 1.7 %, after its driver's
+ *    arithmetic.
+ * One second holds them all up to a W of 25 s; beyond, 4 % of W: 1.7 % and a second for the rest
+ * from 44 s on, and no driver with both a coarse tick and a long second is known below that.
+ * Some drivers do not keep what they tell: an iTCO took twice its timeout, ib700 rounds odd ones up.
+ * Whether a driver does can only be tried: `holdfast watchdog test --for-real`.
  *
  * All of this is in the machine's own time plus the standstills found. Where an outside clock is
  * looked at, and agreed with the wall clock, less than 8.5 s of pauses in 60 s of CLOCK_BOOTTIME may
@@ -61,8 +63,9 @@
 
 #include <stdint.h>
 
-/* g */
-#define TIMING_GRAIN_MS 1000
+/* g is a second, or one part in TIMING_GRAIN_PARTS of W if that is more. */
+#define TIMING_GRAIN_MIN_MS 1000
+#define TIMING_GRAIN_PARTS 25
 
 /* Pets for each countdown: three in a row may be missed before the device fires on its own. */
 #define TIMING_PETS_PER_COUNTDOWN 4
@@ -73,7 +76,10 @@
 
 /* While clients count, a clock outside of this machine is looked at as often as this, so that a
  * machine that was paused for long enough to be found finds out that soon after its resumption. */
-#define TIMING_LOOK_MS TIMING_GRAIN_MS
+#define TIMING_LOOK_MS 1000
+
+/* g, of a device with that timeout. */
+uint32_t timing_grain_ms(uint32_t device_ms);
 
 /* L + W + g: from the moment that a renewal counts from to the reset, at most. Saturates. */
 uint32_t timing_reset_bound_ms(uint32_t lease_ms, uint32_t device_ms);

@@ -106,7 +106,7 @@ void answer_status(int fd, const struct watch_core *core, const struct device *d
 		.expiry = (uint8_t)core->config.expiry,
 		.standstill = (uint8_t)outside_works(),
 		.device_ms = watch_core_device_ms(core),
-		.grain_ms = TIMING_GRAIN_MS,
+		.grain_ms = timing_grain_ms(watch_core_device_ms(core)),
 		.pet_interval_ms = core->interval_ms,
 		.pid = (uint32_t)getpid(),
 		.pets = core->pets,

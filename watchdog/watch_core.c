@@ -243,11 +243,12 @@ static void reset(struct watch_core *core, struct watch_out *out, enum watch_exp
 static void reset_begin(struct watch_core *core, struct watch_out *out, mono_t deadline,
 			const char *name)
 {
-	mono_t again_at = mono_add_ms(deadline, watch_core_device_ms(core));
+	uint32_t device_ms = watch_core_device_ms(core);
+	mono_t again_at = mono_add_ms(deadline, device_ms);
 	enum watch_expiry how = core->config.expiry;
 
 	if (how == WATCH_EXPIRY_HARDWARE)
-		again_at = mono_add_ms(again_at, TIMING_GRAIN_MS / 2);
+		again_at = mono_add_ms(again_at, timing_grain_ms(device_ms) / 2);
 	if ((how == WATCH_EXPIRY_OFF && mono_reached(core->now, again_at)) ||
 	    (how == WATCH_EXPIRY_HARDWARE &&
 	     (mono_reached(core->now, again_at) || watch_core_proof(core) == WATCH_PROOF_NONE)))
