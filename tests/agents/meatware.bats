@@ -277,7 +277,7 @@ must_time_out() {
 }
 
 @test "two machines of one action: one acknowledged is not off" {
-	"$agent" -o off -n node1,node2 --dir "$requests" --json --power-timeout 4 \
+	"$agent" -o off -n node1,node2 --dir "$requests" --json --power-timeout 12 \
 		>"$dir/a" 2>"$dir/a.err" 3>&- &
 	pid=$!
 	pids+=("$pid")
