@@ -9,8 +9,9 @@
 #
 # A library is the .c files of a folder:            $(call library,NAME,FOLDER,LIBRARIES,PACKAGES)
 # A program is the .c files of a folder:            $(call program,NAME,FOLDER,LIBRARIES,PACKAGES)
-# LIBRARIES are names of libraries of this file, PACKAGES those of pkg-config; both are inherited
-# by whoever uses the library. Sources are found by wildcard: a new .c file needs no edit here.
+# LIBRARIES are names of libraries of this file, PACKAGES those of pkg-config (-lNAME for one that
+# pkg-config does not know); both are inherited by whoever uses the library. Sources are found by
+# wildcard: a new .c file needs no edit here.
 
 VERSION := 0.1.0
 # Of this version; it stands in the manuals that agents print.
@@ -50,8 +51,8 @@ B := $(if $(filter plain,$(VARIANT)),build,build-$(VARIANT))
 once = $(if $(filter undefined,$(origin $(1))),$(eval $(1) := $(shell $(2))))$($(1))
 
 pkg_check = $(if $(findstring MISSING,$(1)),$(error pkg-config does not know "$(2)"; run "make deps"),$(1))
-pkg_cflags = $(foreach p,$(1),$(call pkg_check,$(call once,PKG_CFLAGS_$p,$(PKG_CONFIG) --cflags $p || echo MISSING),$p))
-pkg_libs = $(foreach p,$(1),$(call pkg_check,$(call once,PKG_LIBS_$p,$(PKG_CONFIG) --libs $p || echo MISSING),$p))
+pkg_cflags = $(foreach p,$(filter-out -l%,$(1)),$(call pkg_check,$(call once,PKG_CFLAGS_$p,$(PKG_CONFIG) --cflags $p || echo MISSING),$p))
+pkg_libs = $(filter -l%,$(1)) $(foreach p,$(filter-out -l%,$(1)),$(call pkg_check,$(call once,PKG_LIBS_$p,$(PKG_CONFIG) --libs $p || echo MISSING),$p))
 
 # Hardening that not every compiler or machine has.
 cc_has = $(call once,CC_HAS$(1),echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>&1 >/dev/null | grep -q . || echo $(1))
@@ -121,6 +122,7 @@ endef
 
 $(eval $(call library,base,base,,))
 $(eval $(call library,host,host,base,libuv))
+$(eval $(call library,disk,host/disk,host base,libuv libiscsi -lsgutils2))
 $(eval $(call library,sdk,fence-agents/sdk,host base,jansson))
 $(eval $(call library,fencer,fence-agents/fencer,host base,jansson libuv libxml-2.0))
 $(eval $(call library,kit,fence-agents/kit,fencer snmpdev host base,jansson libuv libxml-2.0))
@@ -261,7 +263,7 @@ linked_by = $(or $(shell sed -n '1,20s,^[ /*]*LINK: *,,p' $(1)),base)
 
 define test_program
 TEST_PROGRAMS += $(B)/tests/$(notdir $(1:.c=))
-OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1))
+OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1) $(filter %.c,$(2)))
 $(B)/tests/$(notdir $(1:.c=)): $(patsubst %.c,$(B)/obj/%.o,$(1)) $(call link_inputs,$(2))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
@@ -339,7 +341,7 @@ FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.c=build-fuzz/fuzz/%)
 
 ifeq ($(VARIANT),fuzz)
 define fuzz_program
-OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1))
+OBJECTS += $(patsubst %.c,$(B)/obj/%.o,$(1) $(filter %.c,$(2)))
 $(B)/fuzz/$(notdir $(1:.c=)): $(patsubst %.c,$(B)/obj/%.o,$(1)) $(call link_inputs,$(2))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
@@ -427,4 +429,4 @@ help:
 	@echo 'make clean          remove build, build-san, build-fuzz'
 	@echo 'CC=clang, SAN=1, V=1 (show commands), CFLAGS, LDFLAGS work with all of them'
 
--include $(OBJECTS:.o=.d)
+-include $(sort $(OBJECTS:.o=.d))

@@ -32,7 +32,7 @@ plant() {
 
 # Build what the check reads.
 build() {
-	find . -name '*_core.c' -o -name '*_wire.c' | sed 's,^\./\(.*\)\.c$,build/obj/\1.o,' |
+	find . -name '*_core.c' -o -name '*_core_*.c' -o -name '*_wire.c' | sed 's,^\./\(.*\)\.c$,build/obj/\1.o,' |
 		xargs make -s -j2 CC=gcc build/lib/libbase.a build/lib/libholdfast-agent.so.0 >/dev/null
 }
 
@@ -104,6 +104,26 @@ layering() {
 	layering
 	[ "$status" -ne 0 ]
 	[[ $output == *'diskhb/b_core.c:2: a core may include base/ and diskhb/b_core.h, not "diskhb/a_core.h"'* ]]
+}
+
+@test "the files of one core may use each other, and nothing else" {
+	plant diskhb/a_core.h
+	plant diskhb/a_core_parts.h
+	plant diskhb/a_core.c '#include "diskhb/a_core.h"' '#include "diskhb/a_core_parts.h"' \
+		'int hb_a_part(void);' 'int hb_a(void);' 'int hb_a(void) { return hb_a_part(); }'
+	plant diskhb/a_core_part.c '#include "diskhb/a_core_parts.h"' 'int hb_a_part(void);' \
+		'int hb_a_part(void) { return 1; }'
+	build
+	layering
+	[ "$status" -eq 0 ]
+	plant diskhb/b_core.h
+	plant diskhb/a_core_part.c '#include "diskhb/b_core.h"' 'long time(long *);' \
+		'int hb_a_part(void);' 'int hb_a_part(void) { return (int)time(0); }'
+	build
+	layering
+	[ "$status" -ne 0 ]
+	[[ $output == *'diskhb/a_core_part.c:2: a core may include base/ and diskhb/a_core.h'* ]]
+	[[ $output == *'build/obj/diskhb/a_core_part.o: calls time'* ]]
 }
 
 @test "a codec that includes more than codecs is refused" {
