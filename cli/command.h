@@ -31,13 +31,17 @@ struct cli {
 	const struct command *command;
 	char name[64]; /* "holdfast fence off" */
 	/* Options, by default where not given; `given` has the bits of those that were. */
-	unsigned given; /* enum cli_option_bit of options.h */
+	uint64_t given; /* enum cli_option_bit of options.h */
 	const char *conf_path;
 	int64_t timeout_ms;				 /* 0: as configured */
 	unsigned parallel;				 /* 0: as configured */
 	unsigned last;					 /* 0: all */
 	const char *dir;				 /* --dir; NULL: as configured */
 	const char *options_file, *lang, *walk, *format; /* NULL: not given */
+	const char *key, *old_key, *type, *initiator;	 /* NULL: not given */
+	unsigned nexus;					 /* 0: the default */
+	const char *cluster, *force;			 /* --name, --force; NULL: not given */
+	unsigned nodes, node, sector;			 /* 0: not given */
 	const char *by;					 /* --by; NULL: not given */
 	int json, no_colour, dry_run, all, for_real, yes, cancel, result;
 	/* What is left of the command line. */
@@ -50,9 +54,9 @@ struct command {
 	const char *args;    /* "TARGET..." for the usage line; "" for none */
 	const char *summary; /* one line */
 	const char *details; /* further lines of the help; NULL for none */
-	unsigned options;    /* enum cli_option_bit: those that mean something here */
-	int two_means_off;   /* see above */
+	uint64_t options;    /* enum cli_option_bit: those that mean something here */
 	const char *exits;   /* what the exit status says, for the help; NULL: the usual */
+	int two_means_off;   /* see above */
 	int kind;	     /* for tables whose rows share a run(); its meaning is the table's */
 	int (*run)(struct cli *cli);	   /* NULL where there are subcommands */
 	const struct command *subcommands; /* ends with .name == NULL */

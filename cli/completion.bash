@@ -41,7 +41,16 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	-t | --timeout | -p | --parallel | -l | --last)
+	-t | --timeout | -p | --parallel | -l | --last | --key | --old-key | --initiator | --nexus | \
+		--name | --nodes | --force | --node)
+		return
+		;;
+	--sector)
+		mapfile -t COMPREPLY < <(compgen -W "512 4096" -- "$current")
+		return
+		;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W "we ea we-ro ea-ro we-ar ea-ar" -- "$current")
 		return
 		;;
 	--lang)
@@ -69,6 +78,9 @@ _holdfast() {
 		-t | --timeout | -p | --parallel | -l | --last | --dir | --options-file | --walk | --lang | --format | --by)
 			i=$((i + 1))
 			;;
+		--key | --old-key | --type | --initiator | --nexus | --name | --nodes | --force | --node | --sector)
+			i=$((i + 1))
+			;;
 		-*) ;;
 		*) [ "${#path[@]}" -eq 2 ] || path+=("$word") ;;
 		esac
@@ -79,14 +91,14 @@ _holdfast() {
 			grep -oE '^  (-.,|   ) --[a-z-]+' | grep -oE -- '--[a-z-]+')" -- "$current")
 	elif [ "${#path[@]}" -lt 2 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_holdfast_from_help "$program" "${path[@]}" |
-			sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p')" -- "$current")
+			sed -n '/^Subcommands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')" -- "$current")
 	else
 		case "${path[*]}" in
 		"fence status" | "fence on" | "fence off" | "fence reboot" | "fence test" | "fence history")
 			_holdfast_targets "$current"
 			;;
 		"agent conform") _holdfast_agents "$current" ;;
-		"device check") mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+		"device check" | pr\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 		esac
 	fi
 }

@@ -21,6 +21,7 @@
 #include "base/nearest.h"
 #include "cli/cmd_agent.h"
 #include "cli/cmd_device.h"
+#include "cli/cmd_pr.h"
 #include "cli/cmd_watchdog.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -42,6 +43,10 @@ static const struct command root_commands[] = {
 	  .args = "SUBCOMMAND",
 	  .summary = "profiles of SNMP devices: which there are, and whether one holds",
 	  .subcommands = device_commands },
+	{ .name = "pr",
+	  .args = "SUBCOMMAND",
+	  .summary = "SCSI-3 persistent reservations of a shared disk: look, take, throw off",
+	  .subcommands = pr_commands },
 	{ .name = "watchdog",
 	  .args = "SUBCOMMAND",
 	  .summary = "the watchdog devices of this machine, watchdogd, and whether they reset it",
@@ -116,7 +121,7 @@ static void help_print(const struct cli *cli)
 	if (command->subcommands) {
 		puts("\nSubcommands:");
 		for (const struct command *c = command->subcommands; c->name; c++)
-			printf("  %-10s %s\n", c->name, c->summary);
+			printf("  %-12s %s\n", c->name, c->summary);
 		printf("\n\"%s SUBCOMMAND --help\" tells more.\n", cli->name);
 	}
 	options_help(stdout, command->options);

@@ -20,15 +20,35 @@ enum {
 	KEY_LANG,
 	KEY_WALK,
 	KEY_FORMAT,
+	KEY_KEY,
+	KEY_OLD_KEY,
+	KEY_TYPE,
+	KEY_INITIATOR,
+	KEY_NEXUS,
+	KEY_ABORT,
+	KEY_APTPL,
+	KEY_REGISTER,
+	KEY_IGNORE_EXISTING,
+	KEY_ALL_PORTS,
+	KEY_NAME,
+	KEY_NODES,
+	KEY_FORCE,
+	KEY_NODE,
+	KEY_SECTOR,
+	KEY_RX,
+	KEY_TX,
 	KEY_BY,
 	KEY_RESULT,
+	NODES_MOST = 64,
+	SECTOR_MOST = 4096,
+	NEXUS_MAX = 255,
 	TIMEOUT_MAX_S = 86400,
 	PARALLEL_MAX = 1024,
 	LAST_MAX = 1000000,
 };
 
 static const struct cli_option {
-	unsigned bit;
+	uint64_t bit;
 	int key;
 	const char *name;
 	const char *arg; /* NULL for none */
@@ -37,13 +57,14 @@ static const struct cli_option {
 	{ OPTION_CONFIG, 'c', "config", "FILE",
 	  "cluster file; default $HOLDFAST_CONF, else /etc/holdfast/holdfast.conf" },
 	{ OPTION_TIMEOUT, 't', "timeout", "SECONDS",
-	  "time for each target, retries and further levels included" },
+	  "time for each target or command, retries and further levels included" },
 	{ OPTION_PARALLEL, 'p', "parallel", "N", "agents at work at the same time, in total" },
 	{ OPTION_ALL, 'a', "all", NULL, "every target of the cluster file" },
 	{ OPTION_DRY_RUN, 'n', "dry-run", NULL, "show what would run, and run nothing" },
 	{ OPTION_FOR_REAL, KEY_FOR_REAL, "for-real", NULL,
-	  "cut the power, prove it, turn it on again, prove that, level by level; watchdog: reset "
-	  "this machine" },
+	  "do it: cut the power and turn it on again, level by level; eject others' keys; reset "
+	  "this "
+	  "machine" },
 	{ OPTION_YES, 'y', "yes", NULL, "do not ask before --for-real" },
 	{ OPTION_LAST, 'l', "last", "N", "only the last N records" },
 	{ OPTION_CANCEL, KEY_CANCEL, "cancel", NULL,
@@ -55,6 +76,34 @@ static const struct cli_option {
 	{ OPTION_LANG, KEY_LANG, "lang", "LANGUAGE", "c (default), sh or python" },
 	{ OPTION_WALK, KEY_WALK, "walk", "WALK", "a recorded walk to try the profile on" },
 	{ OPTION_FORMAT, KEY_FORMAT, "format", "FORMAT", "text (default) or markdown" },
+	{ OPTION_KEY, KEY_KEY, "key", "KEY",
+	  "reservation key of this side: 0x and hexadecimal digits, or CLUSTER:NODE:INCARNATION" },
+	{ OPTION_OLD_KEY, KEY_OLD_KEY, "old-key", "KEY",
+	  "the key that this initiator port is registered with now" },
+	{ OPTION_TYPE, KEY_TYPE, "type", "TYPE", "we, ea, we-ro (default), ea-ro, we-ar or ea-ar" },
+	{ OPTION_INITIATOR, KEY_INITIATOR, "initiator", "IQN",
+	  "iSCSI initiator name; default: that of this host" },
+	{ OPTION_NEXUS, KEY_NEXUS, "nexus", "N",
+	  "number of the session, 1 to 255; default 1 (0 is that of the daemon)" },
+	{ OPTION_ABORT, KEY_ABORT, "abort", NULL,
+	  "PREEMPT AND ABORT: what the other one has under way is aborted too" },
+	{ OPTION_APTPL, KEY_APTPL, "aptpl", NULL,
+	  "registrations and reservation are to survive a loss of power of the target" },
+	{ OPTION_REGISTER, KEY_REGISTER, "register", NULL,
+	  "register the key first, in the same session" },
+	{ OPTION_IGNORE_EXISTING, KEY_IGNORE_EXISTING, "ignore-existing", NULL,
+	  "REGISTER AND IGNORE EXISTING KEY: whatever this port is registered with" },
+	{ OPTION_ALL_PORTS, KEY_ALL_PORTS, "all-target-ports", NULL,
+	  "register for every port of the target (ALL_TG_PT)" },
+	{ OPTION_NAME, KEY_NAME, "name", "CLUSTER", "name of the cluster" },
+	{ OPTION_NODES, KEY_NODES, "nodes", "N", "slots for nodes, 2 to 64; default 16" },
+	{ OPTION_FORCE, KEY_FORCE, "force", "NAME",
+	  "overwrite what is there, if that is it: \"ext4\", \"gpt\", the name of its cluster" },
+	{ OPTION_NODE, KEY_NODE, "node", "N", "this node only; the slot to use" },
+	{ OPTION_SECTOR, KEY_SECTOR, "sector", "BYTES",
+	  "sectors of a plain file: 512 (default) or 4096; a device knows its own" },
+	{ OPTION_RX, KEY_RX, "rx", NULL, "listen, and answer" },
+	{ OPTION_TX, KEY_TX, "tx", NULL, "call, and wait for the answer" },
 	{ OPTION_BY, KEY_BY, "by", "WHO",
 	  "who resets the machine: hardware (default; the devices alone) or self (watchdogd)" },
 	{ OPTION_RESULT, KEY_RESULT, "result", NULL,
@@ -153,6 +202,39 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 	case OPTION_FORMAT:
 		cli->format = value;
 		return 0;
+	case OPTION_KEY:
+		cli->key = value;
+		return 0;
+	case OPTION_OLD_KEY:
+		cli->old_key = value;
+		return 0;
+	case OPTION_TYPE:
+		cli->type = value;
+		return 0;
+	case OPTION_INITIATOR:
+		cli->initiator = value;
+		return 0;
+	case OPTION_NEXUS:
+		return number_option(cli, option->name, value, NEXUS_MAX, &cli->nexus);
+	case OPTION_NAME:
+		cli->cluster = value;
+		return 0;
+	case OPTION_FORCE:
+		cli->force = value;
+		return 0;
+	case OPTION_NODES:
+		return number_option(cli, option->name, value, NODES_MOST, &cli->nodes);
+	case OPTION_NODE:
+		return number_option(cli, option->name, value, NODES_MOST, &cli->node);
+	case OPTION_SECTOR:
+		return number_option(cli, option->name, value, SECTOR_MOST, &cli->sector);
+	case OPTION_ABORT:
+	case OPTION_APTPL:
+	case OPTION_REGISTER:
+	case OPTION_IGNORE_EXISTING:
+	case OPTION_ALL_PORTS:
+	case OPTION_RX:
+	case OPTION_TX:
 	case OPTION_BY:
 		cli->by = value;
 		return 0;
@@ -161,7 +243,7 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 		return 0;
 	case OPTION_HELP:
 	case OPTION_VERSION:
-		return 0;
+		return 0; /* their bit in `given` says it */
 	}
 	return 0;
 }
@@ -241,7 +323,7 @@ int options_parse(struct cli *cli, int argc, char **argv, int to_first_word)
 
 int options_check(const struct cli *cli)
 {
-	unsigned odd = cli->given & ~(cli->command->options | OPTIONS_ALWAYS);
+	uint64_t odd = cli->given & ~(cli->command->options | OPTIONS_ALWAYS);
 
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (odd & options[i].bit)
@@ -249,7 +331,7 @@ int options_check(const struct cli *cli)
 	return 0;
 }
 
-void options_help(FILE *file, unsigned mask)
+void options_help(FILE *file, uint64_t mask)
 {
 	mask |= OPTIONS_ALWAYS;
 	fputs("\nOptions:\n", file);

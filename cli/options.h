@@ -8,6 +8,7 @@
 #ifndef HOLDFAST_CLI_OPTIONS_H
 #define HOLDFAST_CLI_OPTIONS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -33,6 +34,24 @@ enum cli_option_bit {
 	OPTION_FORMAT = 1 << 17,
 	OPTION_BY = 1 << 18,
 	OPTION_RESULT = 1 << 19,
+	OPTION_KEY = 1 << 20,
+	OPTION_OLD_KEY = 1 << 21,
+	OPTION_TYPE = 1 << 22,
+	OPTION_INITIATOR = 1 << 23,
+	OPTION_NEXUS = 1 << 24,
+	OPTION_ABORT = 1 << 25,
+	OPTION_APTPL = 1 << 26,
+	OPTION_REGISTER = 1 << 27,
+	OPTION_IGNORE_EXISTING = 1 << 28,
+	OPTION_ALL_PORTS = 1 << 29,
+	OPTION_NAME = 1 << 30,
+	/* More than an int holds: the masks are of 64 bits. */
+	OPTION_NODES = INT64_C(1) << 31,
+	OPTION_FORCE = INT64_C(1) << 32,
+	OPTION_NODE = INT64_C(1) << 33,
+	OPTION_SECTOR = INT64_C(1) << 34,
+	OPTION_RX = INT64_C(1) << 35,
+	OPTION_TX = INT64_C(1) << 36,
 };
 
 /* What every subcommand that writes has, and what every subcommand has. */
@@ -48,6 +67,6 @@ int options_parse(struct cli *cli, int argc, char **argv, int to_first_word);
 int options_check(const struct cli *cli);
 
 /* The options of the mask, for --help. */
-void options_help(FILE *file, unsigned mask);
+void options_help(FILE *file, uint64_t mask);
 
 #endif
