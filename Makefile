@@ -128,6 +128,7 @@ $(eval $(call library,fencer,fence-agents/fencer,host base,jansson libuv libxml-
 $(eval $(call library,kit,fence-agents/kit,fencer snmpdev host base,jansson libuv libxml-2.0))
 $(eval $(call library,meatware,fence-agents/meatware/requests,host base,))
 $(eval $(call library,snmpdev,fence-agents/snmp,base,))
+$(eval $(call library,diskhb,diskhb,disk host base,libuv))
 $(eval $(call library,lockd,lockd,disk host base,))
 $(eval $(call library,watch,watchdog/client,,))
 
@@ -138,7 +139,7 @@ $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI 
 $(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
 $(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
-$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockd disk host base,jansson libuv))
+$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockd diskhb disk host base,jansson libuv blkid))
 
 AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
 

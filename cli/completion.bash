@@ -98,7 +98,7 @@ _holdfast() {
 			_holdfast_targets "$current"
 			;;
 		"agent conform") _holdfast_agents "$current" ;;
-		"device check" | pr\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+		"device check" | disk\ * | pr\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 		esac
 	fi
 }

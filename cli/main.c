@@ -21,6 +21,7 @@
 #include "base/nearest.h"
 #include "cli/cmd_agent.h"
 #include "cli/cmd_device.h"
+#include "cli/cmd_disk.h"
 #include "cli/cmd_pr.h"
 #include "cli/cmd_watchdog.h"
 #include "cli/command.h"
@@ -43,6 +44,10 @@ static const struct command root_commands[] = {
 	  .args = "SUBCOMMAND",
 	  .summary = "profiles of SNMP devices: which there are, and whether one holds",
 	  .subcommands = device_commands },
+	{ .name = "disk",
+	  .args = "SUBCOMMAND",
+	  .summary = "shared disks: prepare them, see who is alive on them, and why a node died",
+	  .subcommands = disk_commands },
 	{ .name = "pr",
 	  .args = "SUBCOMMAND",
 	  .summary = "SCSI-3 persistent reservations of a shared disk: look, take, throw off",
