@@ -77,3 +77,11 @@ int golden_run(const char *group, const char *path, void (*play)(void **state))
 	free(text);
 	return failed || count == 0;
 }
+
+void golden_check(const struct scenario *scenario, const char *narrative)
+{
+	if (getenv("GOLDEN_PRINT"))
+		printf("== %s\n%s\n--\n%s\n", scenario->name, scenario->text, narrative);
+	else
+		assert_string_equal(narrative, scenario->expected);
+}

@@ -2,9 +2,9 @@
  *
  * test_hb_core.c - golden traces of the heartbeat's core: plays every scenario of hb_core.traces and
  * compares the narrative; counts requests; refuses configurations. Run from the root of the
- * repository. With the name of a scenario as argument it prints that one's narrative.
+ * repository.
  *
- * LINK: diskhb base tests/sim/hb_world.c tests/sim/mock_disk.c
+ * LINK: diskhb base tests/sim/hb_world.c tests/sim/mock_disk.c tests/unit/golden.c pkg:cmocka
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +17,9 @@
 #include <cmocka.h>
 
 #include "tests/sim/hb_world.h"
+#include "tests/unit/golden.h"
 
-enum { SCENARIOS_MAX = 128, WORDS_MAX = 8, LATENCY_MS = 5 };
+enum { WORDS_MAX = 8, LATENCY_MS = 5 };
 
 static const struct hb_config plain = {
 	.interval_ms = 250,
@@ -173,6 +174,16 @@ static void mail_send(char **words)
 	machine_event(&world, machine_named(words[0]), &event);
 }
 
+/* As lockd does: withdraw MACHINE TO */
+static void mail_withdraw(char **words)
+{
+	struct machine *machine = machine_named(words[0]);
+	struct hb_event event = { .kind = HB_EVENT_WITHDRAW, .to = (uint16_t)number(words[1] + 1) };
+
+	event.request = machine->core.letters[event.to - 1].request;
+	machine_event(&world, machine, &event);
+}
+
 /* A heartbeat that no core has written: forge DISK MACHINE SEQUENCE NONCE [INCARNATION] */
 static void forge(char **words)
 {
@@ -212,6 +223,8 @@ static void happens(char **words)
 		machine_event(&world, machine, &leave);
 	else if (strcmp(what, "send") == 0)
 		mail_send(words + 1);
+	else if (strcmp(what, "withdraw") == 0)
+		mail_withdraw(words + 1);
 	else if (strcmp(what, "disk") == 0)
 		disk_does(words + 1);
 	else if (strcmp(what, "damage") == 0) /* damage DISK BYTE */
@@ -241,6 +254,8 @@ static void setting(char **words)
 		config.watchdog_ms = (uint32_t)value;
 	else if (strcmp(what, "accepts") == 0)
 		config.accepts = (uint32_t)value;
+	else if (strcmp(what, "survives") == 0)
+		config.flags = value ? HB_FLAG_SURVIVES : 0;
 	else if (strcmp(what, "io-timeout") == 0)
 		config.io_timeout_ms = (uint32_t)value;
 	else {
@@ -283,62 +298,11 @@ static const char *scenario_play(const char *text)
 	return world.trace;
 }
 
-/* ---- reading the file ---- */
-
-struct scenario {
-	char *name, *text, *expected;
-};
-
-static char *file_read(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = NULL;
-	size_t bytes = 0;
-
-	if (!file || getdelim(&text, &bytes, '\0', file) < 0) {
-		perror(path);
-		exit(1);
-	}
-	fclose(file);
-	return text;
-}
-
-/* "== NAME", statements, "--", narrative, an empty line. */
-static size_t scenarios_read(char *text, struct scenario *scenarios)
-{
-	size_t count = 0;
-	char *at = strstr(text, "\n== ");
-
-	while (at && count < SCENARIOS_MAX) {
-		struct scenario *s = &scenarios[count++];
-		char *end;
-
-		s->name = at + 4;
-		end = strchr(s->name, '\n');
-		*end = '\0';
-		s->text = end + 1;
-		end = strstr(s->text, "\n--\n");
-		if (!end) {
-			fprintf(stderr, "%s: no narrative\n", s->name);
-			exit(1);
-		}
-		*end = '\0';
-		s->expected = end + 4;
-		end = strstr(s->expected, "\n\n");
-		if (end)
-			end[1] = '\0';
-		at = end ? strstr(end + 2, "== ") : NULL;
-		if (at)
-			at--;
-	}
-	return count;
-}
-
 static void scenario_plays(void **state)
 {
 	const struct scenario *scenario = *state;
 
-	assert_string_equal(scenario_play(scenario->text), scenario->expected);
+	golden_check(scenario, scenario_play(scenario->text));
 }
 
 /* ---- counts ---- */
@@ -480,31 +444,17 @@ static void bad_configurations_are_refused(void **state)
 	assert_int_equal(hb_core_init(&core, &good, (mono_t){ 0 }, &err), 0);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	static struct scenario scenarios[SCENARIOS_MAX];
-	static struct CMUnitTest tests[SCENARIOS_MAX + 3];
-	char *text = file_read("tests/unit/hb_core.traces");
-	size_t count = scenarios_read(text, scenarios);
-	int failed;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_do_not_grow_with_the_nodes),
+		cmocka_unit_test(bad_configurations_are_refused),
+		cmocka_unit_test(other_completions_are_passed_over),
+	};
+	int failed = golden_run("hb_core", "tests/unit/hb_core.traces", scenario_plays);
 
-	if (argc > 1) {
-		for (size_t i = 0; i < count; i++)
-			if (strcmp(argv[1], scenarios[i].name) == 0 || strcmp(argv[1], "all") == 0)
-				printf("== %s\n%s\n--\n%s\n", scenarios[i].name, scenarios[i].text,
-				       scenario_play(scenarios[i].text));
-		return 0;
-	}
-	for (size_t i = 0; i < count; i++)
-		tests[i] = (struct CMUnitTest){ .name = scenarios[i].name,
-						.test_func = scenario_plays,
-						.initial_state = &scenarios[i] };
-	tests[count] = (struct CMUnitTest)cmocka_unit_test(requests_do_not_grow_with_the_nodes);
-	tests[count + 1] = (struct CMUnitTest)cmocka_unit_test(bad_configurations_are_refused);
-	tests[count + 2] = (struct CMUnitTest)cmocka_unit_test(other_completions_are_passed_over);
-	failed = _cmocka_run_group_tests("hb_core", tests, count + 3, NULL, NULL);
-	free(text);
+	failed |= cmocka_run_group_tests(tests, NULL, NULL);
 	if (world_made)
 		world_free(&world);
-	return failed || count == 0;
+	return failed;
 }

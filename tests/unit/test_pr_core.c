@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * LINK: base lockd/pr_core.c lockd/pr_core_jobs.c lockd/pr_cdb_wire.c lockd/pr_sense_wire.c tests/sim/pr_model.c tests/sim/pr_access.c tests/unit/pr_world.c pkg:cmocka
+ * LINK: base lockd/pr_core.c lockd/pr_core_jobs.c lockd/pr_cdb_wire.c lockd/pr_sense_wire.c tests/sim/pr_model.c tests/sim/pr_access.c tests/unit/pr_world.c tests/unit/golden.c pkg:cmocka
  *
  * test_pr_core.c - plays the scenarios of pr_core.traces and compares what happens, word for word.
  *
- * A scenario begins with "== name"; up to "--" come statements, behind it the trace:
+ * Statements of a scenario (tests/unit/golden.h):
  *	world NODES PATHS [tgt]		the first statement
  *	do NODE JOB [ARGUMENT]...	a job, and then until nothing is under way;
  *					join ADMISSION, reserve TYPE, preempt KEY TYPE
@@ -22,7 +22,7 @@
  *	pester PATH COUNT		so many unit attentions that mean nothing wait for it
  *	power, reset			of the target
  *	state				say what is on the unit
- * Keys are written a1: node a, incarnation 1; - is none. PR_TRACES_WRITE=1 prints what happened.
+ * Keys are written a1: node a, incarnation 1; - is none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,9 +35,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/golden.h"
 #include "tests/unit/pr_world.h"
-
-#define TRACES "tests/unit/pr_core.traces"
 
 enum { WORDS_MAX = 10, JOB_MS = 1000 };
 
@@ -274,78 +273,20 @@ static void statement(const char *line)
 	}
 }
 
-/* ---- playing ---- */
-
-static void compare(const char *name, const char *want)
+static void scenario_plays(void **state_of_test)
 {
-	const char *got = world.trace;
-	int line = 1;
+	const struct scenario *scenario = *state_of_test;
+	char *text = strdup(scenario->text), *rest = NULL;
 
-	if (getenv("PR_TRACES_WRITE")) {
-		printf("--\n%s\n", got);
-		return;
-	}
-	while (*want || *got) {
-		size_t a = strcspn(want, "\n"), b = strcspn(got, "\n");
-
-		if (a != b || memcmp(want, got, a) != 0)
-			fail_msg("%s, line %d of the trace:\n  wanted %.*s\n  got    %.*s\nall of "
-				 "it:\n%s",
-				 name, line, (int)a, want, (int)b, got, world.trace);
-		want += a + (want[a] == '\n');
-		got += b + (got[b] == '\n');
-		line++;
-	}
-}
-
-static void test_traces(void **test_state)
-{
-	static char want[WORLD_TRACE_BYTES];
-	char name[400] = "", line[400];
-	FILE *file = fopen(TRACES, "re");
-	int in_trace = 0, played = 0;
-
-	(void)test_state;
-	if (!file)
-		fail_msg("%s is not there; run this from the root of the sources", TRACES);
-	for (;;) {
-		char *got = fgets(line, sizeof line, file);
-
-		if (got)
-			line[strcspn(line, "\n")] = '\0';
-		if (!got || strncmp(line, "== ", 3) == 0) {
-			if (name[0]) {
-				compare(name, want);
-				played++;
-			}
-			if (!got)
-				break;
-			snprintf(name, sizeof name, "%s", line + 3);
-			in_trace = 0;
-			want[0] = '\0';
-			if (getenv("PR_TRACES_WRITE"))
-				printf("%s\n", line);
-		} else if (strcmp(line, "--") == 0) {
-			in_trace = 1;
-		} else if (in_trace && line[0]) {
-			size_t end = strlen(want);
-
-			assert_true(end + strlen(line) + 2 < sizeof want);
-			snprintf(want + end, sizeof want - end, "%s\n", line);
-		} else if (!in_trace && name[0]) {
-			if (getenv("PR_TRACES_WRITE") && line[0])
-				printf("%s\n", line);
-			if (line[0] && line[0] != '#')
-				statement(line);
-		}
-	}
-	fclose(file);
-	assert_true(played >= 20);
+	assert_non_null(text);
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (line[0] != '#')
+			statement(line);
+	free(text);
+	golden_check(scenario, world.trace);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_traces) };
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return golden_run("pr_core", "tests/unit/pr_core.traces", scenario_plays);
 }
