@@ -235,7 +235,7 @@ plug_state() { awk -v n="$1" '$1 == n { print $2 }' "$store"; }
 @test "every cause has its word and its error line" {
 	local cause
 	for cause in auth unreachable timeout privilege unsupported busy protocol; do
-		act off --refuse "$cause" --action-timeout 0.5 --json
+		act off --refuse "$cause" --action-timeout 1.5 --json
 		[ "$status" -eq 1 ]
 		[ "$(json .cause)" = "$cause" ]
 		[ "$stderr" = "fence_testing: $store: login refused on request; drop refuse=" ]
