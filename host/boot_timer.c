@@ -21,6 +21,7 @@ static void timer_polled(uv_poll_t *poll, int status, int events)
 	/* EAGAIN: it was set anew between the wake-up and this call. */
 	if (status == 0 && read(timer->fd, &expirations, sizeof expirations) < 0)
 		return;
+	timer->armed = MONO_NEVER;
 	timer->fired(timer);
 }
 
@@ -32,6 +33,7 @@ int boot_timer_init(struct boot_timer *timer, uv_loop_t *loop,
 	timer->fired = fired;
 	timer->closed = NULL;
 	timer->data = data;
+	timer->armed = MONO_NEVER;
 	timer->fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (timer->fd < 0)
 		return -errno;
@@ -50,6 +52,10 @@ void boot_timer_set(struct boot_timer *timer, mono_t when)
 	struct itimerspec spec = { 0 };
 	int rc;
 
+	/* Most callers set it after each of their steps, and most steps change nothing. */
+	if (when.ns == timer->armed.ns)
+		return;
+	timer->armed = when;
 	if (!mono_is_never(when)) {
 		/* A moment of zero would disarm; any moment long past fires at once. */
 		int64_t ns = when.ns > 0 ? when.ns : 1;

@@ -16,6 +16,7 @@
 struct boot_timer {
 	uv_poll_t poll;
 	int fd;
+	mono_t armed; /* what it is set to; never: nothing */
 	void (*fired)(struct boot_timer *timer);
 	void (*closed)(struct boot_timer *timer);
 	void *data; /* the caller's */

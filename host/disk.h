@@ -115,6 +115,19 @@ typedef void disk_handler(struct disk *disk, const struct disk_answer *answer, v
 int disk_open(uv_loop_t *loop, const char *url, const struct disk_options *options,
 	      disk_handler *handler, void *context, struct disk **disk, struct err *err);
 
+/* The same without waiting. `opened` is called once from the loop: with the disk, or with NULL and
+ * the reason. RC_CONFIG, RC_INTERNAL: it is not called. */
+struct disk_opening;
+
+typedef void disk_opened(struct disk *disk, const struct err *err, void *context);
+
+int disk_open_start(uv_loop_t *loop, const char *url, const struct disk_options *options,
+		    disk_opened *opened, disk_handler *handler, void *context,
+		    struct disk_opening **opening, struct err *err);
+
+/* Give it up: `opened` is not called any more. */
+void disk_open_cancel(struct disk_opening *opening);
+
 const struct disk_facts *disk_facts(const struct disk *disk);
 const char *disk_name(const struct disk *disk); /* the URL without its password */
 

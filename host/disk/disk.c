@@ -377,35 +377,11 @@ static int disk_join_loop(struct disk *disk, uv_loop_t *loop, struct err *err)
 	return 0;
 }
 
-int disk_open_backend(uv_loop_t *loop, const char *url, const char *name,
-		      const struct disk_options *options, const struct disk_backend_ops *ops,
-		      disk_handler *handler, void *context, struct disk **disk, struct err *err)
+/* The worker has opened the path: make it a disk of the loop, or let it go. */
+static int path_opened(struct path *path, struct disk *opened, uv_loop_t *loop, struct err *err)
 {
-	struct path *path = path_create(url, name, options, ops);
-	struct disk *opened = calloc(1, sizeof *opened);
-	int rc;
+	int rc = disk_join_loop(opened, loop, err);
 
-	assert(options->open_timeout_ms > 0);
-	if (!path || !opened) {
-		rc = err_set(err, RC_INTERNAL, NULL, "%s: out of memory or descriptors", name);
-		goto no_worker;
-	}
-	rc = path_start_worker(path);
-	if (rc != 0) {
-		rc = err_set(err, RC_INTERNAL, NULL, "%s: no thread: %s", name, strerror(rc));
-		goto no_worker;
-	}
-	opened->handler = handler;
-	opened->context = context;
-	opened->is_read_only_wanted = options->read_only;
-	opened->path = path;
-	rc = path_await_open(path, &opened->facts, err);
-	if (rc != 0) {
-		path_abandon(path);
-		free(opened);
-		return rc;
-	}
-	rc = disk_join_loop(opened, loop, err);
 	if (rc != 0) {
 		path_abandon(path);
 		return rc;
@@ -413,32 +389,219 @@ int disk_open_backend(uv_loop_t *loop, const char *url, const char *name,
 	pthread_mutex_lock(&path->lock);
 	path->async = &opened->async;
 	pthread_mutex_unlock(&path->lock);
-	*disk = opened;
 	return 0;
+}
+
+/* A disk whose worker opens it, or NULL and the reason. */
+static struct disk *path_begin(const char *url, const char *name,
+			       const struct disk_options *options,
+			       const struct disk_backend_ops *ops, disk_handler *handler,
+			       void *context, struct err *err)
+{
+	struct path *path = path_create(url, name, options, ops);
+	struct disk *opened = calloc(1, sizeof *opened);
+	int rc;
+
+	assert(options->open_timeout_ms > 0);
+	if (!path || !opened) {
+		err_set(err, RC_INTERNAL, NULL, "%s: out of memory or descriptors", name);
+		goto no_worker;
+	}
+	rc = path_start_worker(path);
+	if (rc != 0) {
+		err_set(err, RC_INTERNAL, NULL, "%s: no thread: %s", name, strerror(rc));
+		goto no_worker;
+	}
+	opened->handler = handler;
+	opened->context = context;
+	opened->is_read_only_wanted = options->read_only;
+	opened->path = path;
+	return opened;
 no_worker:
 	if (path)
 		path_release(path);
 	free(opened);
+	return NULL;
+}
+
+int disk_open_backend(uv_loop_t *loop, const char *url, const char *name,
+		      const struct disk_options *options, const struct disk_backend_ops *ops,
+		      disk_handler *handler, void *context, struct disk **disk, struct err *err)
+{
+	struct disk *opened = path_begin(url, name, options, ops, handler, context, err);
+	int rc;
+
+	if (!opened)
+		return err->rc;
+	rc = path_await_open(opened->path, &opened->facts, err);
+	if (rc != 0) {
+		path_abandon(opened->path);
+		free(opened);
+		return rc;
+	}
+	rc = path_opened(opened->path, opened, loop, err);
+	if (rc == 0)
+		*disk = opened;
 	return rc;
+}
+
+static const struct disk_backend_ops *backend_find(const char *url,
+						   const struct disk_options *options, char *name,
+						   size_t size, struct err *err)
+{
+	if (url[0] == '/') {
+		snprintf(name, size, "%s", url);
+		return &disk_file_ops;
+	}
+	if (!iscsi_url_is(url)) {
+		err_set(err, RC_CONFIG, "name a path or iscsi://host/iqn/lun",
+			"\"%.*s\" is not a disk", (int)strcspn(url, "%"), url);
+		return NULL;
+	}
+	iscsi_url_show(url, name, size);
+	if (options->initiator && strlen(options->initiator) >= ISCSI_NAME_BYTES) {
+		err_set(err, RC_CONFIG, NULL, "%s: an initiator name has at most %d bytes", name,
+			ISCSI_NAME_BYTES - 1);
+		return NULL;
+	}
+	return &disk_iscsi_ops;
 }
 
 int disk_open(uv_loop_t *loop, const char *url, const struct disk_options *options,
 	      disk_handler *handler, void *context, struct disk **disk, struct err *err)
 {
 	char name[DISK_NAME_BYTES];
+	const struct disk_backend_ops *ops = backend_find(url, options, name, sizeof name, err);
 
-	if (url[0] == '/')
-		return disk_open_backend(loop, url, url, options, &disk_file_ops, handler, context,
-					 disk, err);
-	if (!iscsi_url_is(url))
-		return err_set(err, RC_CONFIG, "name a path or iscsi://host/iqn/lun",
-			       "\"%.*s\" is not a disk", (int)strcspn(url, "%"), url);
-	iscsi_url_show(url, name, sizeof name);
-	if (options->initiator && strlen(options->initiator) >= ISCSI_NAME_BYTES)
-		return err_set(err, RC_CONFIG, NULL, "%s: an initiator name has at most %d bytes",
-			       name, ISCSI_NAME_BYTES - 1);
-	return disk_open_backend(loop, url, name, options, &disk_iscsi_ops, handler, context, disk,
-				 err);
+	return ops ? disk_open_backend(loop, url, name, options, ops, handler, context, disk, err)
+		   : RC_CONFIG;
+}
+
+/* ---- opening without waiting ---- */
+
+struct disk_opening {
+	uv_poll_t poll;
+	struct boot_timer timer;
+	int open_handles;
+	uv_loop_t *loop;
+	struct path *path;
+	struct disk *disk; /* as far as it is known; of the opening until it is handed out */
+	disk_opened *opened;
+};
+
+static void opening_handle_closed(struct disk_opening *opening)
+{
+	if (--opening->open_handles == 0)
+		free(opening);
+}
+
+static void opening_poll_closed(uv_handle_t *handle)
+{
+	opening_handle_closed(handle->data);
+}
+
+static void opening_timer_closed(struct boot_timer *timer)
+{
+	opening_handle_closed(timer->data);
+}
+
+static void opening_end(struct disk_opening *opening)
+{
+	uv_close((uv_handle_t *)&opening->poll, opening_poll_closed);
+	boot_timer_close(&opening->timer, opening_timer_closed);
+}
+
+static void opening_fail(struct disk_opening *opening, const struct err *err)
+{
+	disk_opened *opened = opening->opened;
+	void *context = opening->disk->context;
+
+	disk_open_cancel(opening);
+	opened(NULL, err, context);
+}
+
+static void opening_polled(uv_poll_t *poll, int status, int events)
+{
+	struct disk_opening *opening = poll->data;
+	struct path *path = opening->path;
+	struct disk *disk = opening->disk;
+	disk_opened *opened = opening->opened;
+	void *context = disk->context;
+	struct err err;
+
+	(void)status;
+	(void)events;
+	pthread_mutex_lock(&path->lock);
+	err = path->open_err;
+	err.rc = path->open_rc;
+	disk->facts = path->facts;
+	pthread_mutex_unlock(&path->lock);
+	if (err.rc != 0) {
+		opening_fail(opening, &err);
+		return;
+	}
+	opening_end(opening);
+	if (path_opened(path, disk, opening->loop, &err) != 0)
+		opened(NULL, &err, context);
+	else
+		opened(disk, NULL, context);
+}
+
+static void opening_late(struct boot_timer *timer)
+{
+	struct disk_opening *opening = timer->data;
+	struct err err;
+
+	err_set(&err, RC_TIMEOUT, "look at the disk and its path", "%s: not open after %lld ms",
+		opening->path->name, (long long)opening->path->open_timeout_ms);
+	opening_fail(opening, &err);
+}
+
+void disk_open_cancel(struct disk_opening *opening)
+{
+	opening_end(opening);
+	path_abandon(opening->path);
+	free(opening->disk);
+}
+
+int disk_open_start(uv_loop_t *loop, const char *url, const struct disk_options *options,
+		    disk_opened *opened, disk_handler *handler, void *context,
+		    struct disk_opening **opening, struct err *err)
+{
+	char name[DISK_NAME_BYTES];
+	const struct disk_backend_ops *ops = backend_find(url, options, name, sizeof name, err);
+	struct disk_opening *made;
+	int rc;
+
+	if (!ops)
+		return RC_CONFIG;
+	made = calloc(1, sizeof *made);
+	if (!made)
+		return err_set(err, RC_INTERNAL, NULL, "%s: out of memory", name);
+	made->disk = path_begin(url, name, options, ops, handler, context, err);
+	if (!made->disk) {
+		free(made);
+		return err->rc;
+	}
+	made->path = made->disk->path;
+	made->loop = loop;
+	made->opened = opened;
+	made->poll.data = made;
+	made->open_handles = 2;
+	if (boot_timer_init(&made->timer, loop, opening_late, made) != 0) {
+		path_abandon(made->path);
+		free(made->disk);
+		free(made);
+		return err_set(err, RC_INTERNAL, NULL, "%s: no timer", name);
+	}
+	boot_timer_set(&made->timer, mono_add_ms(clock_now(), made->path->open_timeout_ms));
+	rc = uv_poll_init(loop, &made->poll, made->path->opened_fd);
+	/* An eventfd can be polled. */
+	assert(rc == 0);
+	made->poll.data = made;
+	uv_poll_start(&made->poll, UV_READABLE, opening_polled);
+	*opening = made;
+	return 0;
 }
 
 const struct disk_facts *disk_facts(const struct disk *disk)

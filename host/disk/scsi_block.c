@@ -35,8 +35,9 @@ enum {
 	KEY_ABORTED_COMMAND = 11,
 	ASC_NO_SUCH_LUN = 0x25,
 
-	/* Sixteen slots of 4 KiB; less than any adapter takes as one command. */
-	CHUNK_BYTES = 64 * 1024,
+	/* A superblock and 64 slots of 4 KiB, so that a heartbeat is one command for any number of
+	 * nodes; less than the 512 KiB that Linux gives a command by default. */
+	CHUNK_BYTES = 320 * 1024,
 	/* Every unit attention that waits is told by one command; more is a device gone mad. */
 	ATTENTIONS_MAX = 16,
 	INQUIRY_BYTES = 96,
