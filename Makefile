@@ -81,7 +81,9 @@ ALL_LDFLAGS = $(VARIANT_LDFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # ---- rules for libraries and programs ------------------------------------------------------------
 
-objects_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)/*.c))
+# A daemon's main lies beside the files of its library, and is no part of that.
+MAINS := lockd/lockd.c
+objects_of = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAINS),$(wildcard $(1)/*.c)))
 # A library, and the libraries and packages that it needs in turn.
 with_libraries = $(sort $(foreach l,$(1),$l $(call with_libraries,$(LIBRARIES_$l))))
 with_packages = $(sort $(foreach l,$(call with_libraries,$(1)),$(PACKAGES_$l)))
@@ -129,7 +131,7 @@ $(eval $(call library,kit,fence-agents/kit,fencer snmpdev host base,jansson libu
 $(eval $(call library,meatware,fence-agents/meatware/requests,host base,))
 $(eval $(call library,snmpdev,fence-agents/snmp,base,))
 $(eval $(call library,diskhb,diskhb,disk host base,libuv))
-$(eval $(call library,lockd,lockd,disk host base,))
+$(eval $(call library,lockd,lockd,diskhb disk watch host base,jansson libuv))
 $(eval $(call library,watch,watchdog/client,,))
 
 # The SDK as the outside sees it (see below): one archive that needs no other.
@@ -274,7 +276,8 @@ endef
 
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 # Device simulators and the like, for the bats suites.
-HELPER_SOURCES := $(wildcard tests/agents/*.c tests/watchdog/*.c)
+HELPER_SOURCES := $(wildcard tests/agents/*.c tests/watchdog/*.c tests/lab/programs/*.c \
+	tests/bench/programs/*.c)
 FOLDER_PACKAGES_tests/unit := cmocka jansson libuv
 FOLDER_PACKAGES_tests/agents := jansson libuv
 
@@ -292,7 +295,7 @@ $(WATCHDOG_FAKE): tests/watchdog/preload/fake_watchdog.c $(B)/.flags
 	$(Q)$(CC) -std=gnu11 -O1 -g $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $<
 
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/%)
-SUITES := $(wildcard tests/cli/*.bats tests/agents/*.bats tests/watchdog/*.bats)
+SUITES := $(wildcard tests/cli/*.bats tests/agents/*.bats tests/watchdog/*.bats tests/lockd/*.bats)
 # The sanitizers add symbols of their own: layers are checked in the plain build.
 LAYERING := $(if $(filter plain,$(VARIANT)),tests/lint/layering tests/lint/layering.bats)
 
@@ -400,7 +403,7 @@ install: all $(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE)
 	$(INSTALL) -m 644 LICENSES/*.txt -t $(DESTDIR)$(DATADIR)/doc/holdfast
 
 uninstall:
-	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(AGENTS) $(AGENT_LINKS) watchdogd) $(DESTDIR)$(UNITDIR)/watchdogd.service
+	rm -f $(patsubst %,$(DESTDIR)$(SBINDIR)/%,$(AGENTS) $(AGENT_LINKS) watchdogd lockd) $(patsubst %,$(DESTDIR)$(UNITDIR)/%.service,watchdogd lockd)
 	rm -rf $(DESTDIR)$(DATADIR)/holdfast
 	rm -f $(patsubst %,$(DESTDIR)$(BINDIR)/%,$(filter-out $(AGENTS),$(ALL_PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libholdfast-agent.a $(SDK_REAL) $(SDK_SONAME) libholdfast-agent.so pkgconfig/holdfast-agent.pc)

@@ -53,6 +53,9 @@
  * Proof. A lease from t > p rests on reads of q disks that were submitted after p. One of these
  * disks holds the pill, so the node has seen it, and renews nothing after that (hb_core.h).
  * Otherwise t <= p, and it is reset by p + L + W + g (K3).
+ * A node that publishes that the end of its lease does not always reset it (HB_FLAG_SURVIVES) does not keep
+ * to K3, nor does one that publishes W = 0: the formula is applied to neither. Of the former `gone`
+ * says that its lease, and all that rested on it, is over.
  *
  * ---- claim: two machines that want one slot (proof in diskhb/hb_core.h) ----
  *

@@ -11,8 +11,8 @@ const struct command disk_commands[] = {
 	  .args = "URL [URL [URL]]",
 	  .summary = "prepare the disks of a cluster",
 	  .details = "What is on a disk is overwritten only when --force names it.",
-	  .options = OPTION_NAME | OPTION_NODES | OPTION_FORCE | OPTION_SECTOR | OPTION_TIMEOUT |
-		     OPTIONS_OUTPUT,
+	  .options = OPTION_NAME | OPTION_NODES | OPTION_LOCKS | OPTION_ARBITER | OPTION_FORCE |
+		     OPTION_SECTOR | OPTION_TIMEOUT | OPTIONS_OUTPUT,
 	  .run = disk_init_command },
 	{ .name = "show",
 	  .args = "URL...",

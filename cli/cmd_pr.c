@@ -15,11 +15,11 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/pr_view.h"
+#include "host/nexus.h"
 #include "lockd/pr_client_io.h"
 
 enum {
 	TIMEOUT_MS = 10000,
-	NEXUS_OF_PR = 1, /* the daemon's is 0 */
 	ATTENTIONS_MAX = 16,
 	UNREGISTER = PR_COMMANDS, /* a REGISTER with key 0 */
 };
@@ -70,7 +70,7 @@ static int run_open(struct pr_run *run, const struct cli *cli, int needs_key, si
 {
 	const struct pr_client_options options = {
 		.disk = { .initiator = cli->initiator,
-			  .nexus = cli->nexus ? (uint8_t)cli->nexus : NEXUS_OF_PR,
+			  .nexus = cli->nexus ? (uint8_t)cli->nexus : NEXUS_PR,
 			  .open_timeout_ms = cli->timeout_ms ? cli->timeout_ms : TIMEOUT_MS },
 		.timeout_ms = cli->timeout_ms ? cli->timeout_ms : TIMEOUT_MS,
 		.attentions_max = ATTENTIONS_MAX,
@@ -570,7 +570,7 @@ const struct command pr_commands[] = {
 	{ .name = "unregister",
 	  .args = "DISK",
 	  .summary = "take the registration of this initiator port away",
-	  .options = OPTIONS_CHANGE,
+	  .options = OPTIONS_CHANGE | OPTION_ALL_PORTS,
 	  .kind = UNREGISTER,
 	  .run = change_run },
 	{ .name = "reserve",

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 
@@ -19,10 +20,11 @@
  * 2 means "off" (struct command.two_means_off): there CLI_EXIT_OFF gives 2 and CLI_EXIT_USAGE
  * gives 1, so that no mistyped name and no broken file ever reads as "off" (rule S1). */
 enum {
-	CLI_EXIT_OK = 0,    /* all done, all proven */
-	CLI_EXIT_NOT = 1,   /* something was not, or its outcome is unknown */
-	CLI_EXIT_USAGE = 2, /* nothing was started: arguments or configuration are wrong */
-	CLI_EXIT_OFF = 3,   /* the only target asked for is off */
+	CLI_EXIT_OK = 0,	/* all done, all proven */
+	CLI_EXIT_NOT = 1,	/* something was not, or its outcome is unknown */
+	CLI_EXIT_USAGE = 2,	/* nothing was started: arguments or configuration are wrong */
+	CLI_EXIT_OFF = 3,	/* the only target asked for is off */
+	CLI_EXIT_COMMAND = 256, /* as cli->exit_status says: that of a command that was run */
 };
 
 struct command;
@@ -41,9 +43,13 @@ struct cli {
 	const char *key, *old_key, *type, *initiator;	 /* NULL: not given */
 	unsigned nexus;					 /* 0: the default */
 	const char *cluster, *force;			 /* --name, --force; NULL: not given */
-	unsigned nodes, node, sector;			 /* 0: not given */
+	unsigned nodes, node, sector, locks;		 /* 0: not given */
+	const char *arbiter, *epoch, *members;		 /* NULL: not given */
 	const char *by;					 /* --by; NULL: not given */
 	int json, no_colour, dry_run, all, for_real, yes, cancel, result;
+	int64_t wait_ms;	  /* --wait */
+	int exit_status;	  /* of CLI_EXIT_COMMAND */
+	struct rlimit core_limit; /* as it was, for commands that are run */
 	/* What is left of the command line. */
 	char *const *args;
 	size_t args_count;
@@ -57,6 +63,7 @@ struct command {
 	uint64_t options;    /* enum cli_option_bit: those that mean something here */
 	const char *exits;   /* what the exit status says, for the help; NULL: the usual */
 	int two_means_off;   /* see above */
+	int usage_exit;	     /* what CLI_EXIT_USAGE gives here; 0: 2 */
 	int kind;	     /* for tables whose rows share a run(); its meaning is the table's */
 	int (*run)(struct cli *cli);	   /* NULL where there are subcommands */
 	const struct command *subcommands; /* ends with .name == NULL */

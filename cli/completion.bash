@@ -30,6 +30,20 @@ _holdfast_agents() {
 	mapfile -t COMPREPLY < <(compgen -W "$names" -- "$1"; compgen -f -- "$1")
 }
 
+# A named lock; behind "--" the command that runs under it.
+_holdfast_locks() {
+	local names i
+	for ((i = 3; i < COMP_CWORD; i++)); do
+		if [ "${COMP_WORDS[i]}" = -- ]; then
+			mapfile -t COMPREPLY < <(compgen -c -- "$1"; compgen -f -- "$1")
+			return
+		fi
+	done
+	names=$("$program" lock list --json 2>/dev/null </dev/null |
+		sed -n 's/^{"name":"\([^"]*\)".*/\1/p')
+	mapfile -t COMPREPLY < <(compgen -W "$names" -- "$1")
+}
+
 _holdfast() {
 	local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]}
 	local before=${COMP_WORDS[COMP_CWORD - 1]} word i
@@ -42,11 +56,15 @@ _holdfast() {
 		return
 		;;
 	-t | --timeout | -p | --parallel | -l | --last | --key | --old-key | --initiator | --nexus | \
-		--name | --nodes | --force | --node)
+		--name | --nodes | --force | --node | --locks | --epoch | --members | --wait)
 		return
 		;;
 	--sector)
 		mapfile -t COMPREPLY < <(compgen -W "512 4096" -- "$current")
+		return
+		;;
+	--arbiter)
+		mapfile -t COMPREPLY < <(compgen -W "auto pr paxos" -- "$current")
 		return
 		;;
 	--type)
@@ -78,7 +96,7 @@ _holdfast() {
 		-t | --timeout | -p | --parallel | -l | --last | --dir | --options-file | --walk | --lang | --format | --by)
 			i=$((i + 1))
 			;;
-		--key | --old-key | --type | --initiator | --nexus | --name | --nodes | --force | --node | --sector)
+		--key | --old-key | --type | --initiator | --nexus | --name | --nodes | --force | --node | --sector | --arbiter | --locks | --epoch | --members | --wait)
 			i=$((i + 1))
 			;;
 		-*) ;;
@@ -98,6 +116,7 @@ _holdfast() {
 			_holdfast_targets "$current"
 			;;
 		"agent conform") _holdfast_agents "$current" ;;
+		"lock run" | "lock list" | "lock show" | "lock break") _holdfast_locks "$current" ;;
 		"device check" | disk\ * | pr\ *) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 		esac
 	fi

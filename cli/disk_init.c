@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "cli/cmd_disk.h"
+#include "cli/disk_arbiter.h"
 #include "cli/disk_probe.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -33,6 +34,7 @@ struct init {
 	struct super_record supers[DISKS_MAX];
 	struct disk_layout layout;
 	uint64_t cluster;
+	struct disk_arbiter arbiter;
 };
 
 /* ---- may it be overwritten? ---- */
@@ -120,14 +122,15 @@ static int disk_check(struct init *init, size_t d, struct err *err)
 	if (facts->is_read_only)
 		return err_set(err, RC_CONFIG, "make it writable", "%s: is read-only",
 			       disk_name(disk->disk));
-	if (disk_layout_set(&init->layout, facts->sector_bytes, init->supers[d].nodes_max))
+	if (disk_layout_set(&init->layout, facts->sector_bytes, init->supers[d].nodes_max,
+			    init->supers[d].locks_max))
 		return err_set(err, RC_CONFIG, NULL, "%s: has sectors of %u bytes, not 512 or 4096",
 			       disk_name(disk->disk), facts->sector_bytes);
 	if (facts->sectors * facts->sector_bytes < init->layout.end)
-		return err_set(err, RC_CONFIG, "use a larger disk, or fewer --nodes",
-			       "%s: has %" PRIu64 " bytes, %u nodes need %" PRIu64,
+		return err_set(err, RC_CONFIG, "use a larger disk, or fewer --nodes or --locks",
+			       "%s: has %" PRIu64 " bytes, %u nodes and %u locks need %" PRIu64,
 			       disk_name(disk->disk), facts->sectors * facts->sector_bytes,
-			       init->layout.nodes_max, init->layout.end);
+			       init->layout.nodes_max, init->layout.locks_max, init->layout.end);
 	rc = disk_probe(disk, init->layout.end, probe, err);
 	if (rc)
 		return rc;
@@ -176,18 +179,28 @@ static int areas_clear(struct session_disk *disk, const struct init *init, int f
 static int disk_verify(struct session_disk *disk, const uint8_t *super,
 		       const struct disk_layout *layout, struct err *err)
 {
-	uint8_t *found = malloc(layout->end);
-	uint64_t at = SUPER_BYTES;
-	int rc;
+	uint8_t *found = malloc(CHUNK_BYTES);
+	int rc = 0;
 
 	if (!found)
 		return err_set(err, RC_INTERNAL, NULL, "no memory");
-	rc = session_io(disk, DISK_READ, 0, found, (uint32_t)layout->end, err);
-	while (rc == 0 && at < layout->end && found[at] == 0)
-		at++;
-	if (rc == 0 && (memcmp(found, super, SUPER_BYTES) != 0 || at < layout->end))
-		rc = err_set(err, RC_STATE, "somebody else writes to it, or it is broken",
-			     "%s: reads back other than it was written", disk_name(disk->disk));
+	for (uint64_t from = 0; rc == 0 && from < layout->end; from += CHUNK_BYTES) {
+		uint64_t left = layout->end - from;
+		uint32_t bytes = left < CHUNK_BYTES ? (uint32_t)left : CHUNK_BYTES;
+		uint32_t at = from == 0 ? SUPER_BYTES : 0;
+		int same;
+
+		rc = session_io(disk, DISK_READ, from, found, bytes, err);
+		if (rc)
+			break;
+		same = from > 0 || memcmp(found, super, SUPER_BYTES) == 0;
+		while (at < bytes && found[at] == 0)
+			at++;
+		if (!same || at < bytes)
+			rc = err_set(err, RC_STATE, "somebody else writes to it, or it is broken",
+				     "%s: reads back other than it was written",
+				     disk_name(disk->disk));
+	}
 	free(found);
 	return rc;
 }
@@ -199,7 +212,8 @@ static int disk_write(struct init *init, size_t d, struct err *err)
 	struct disk_layout layout;
 	int rc;
 
-	disk_layout_set(&layout, init->supers[d].sector_bytes, init->supers[d].nodes_max);
+	disk_layout_set(&layout, init->supers[d].sector_bytes, init->supers[d].nodes_max,
+			init->supers[d].locks_max);
 	init->layout = layout;
 	rc = zeros_write(disk, 0, SUPER_BYTES, err);
 	if (rc == 0)
@@ -231,6 +245,7 @@ static void supers_fill(struct init *init)
 		super->disk_index = (uint8_t)(d + 1);
 		super->disks_count = (uint8_t)init->session.count;
 		super->nodes_max = (uint16_t)(init->cli->nodes ? init->cli->nodes : NODES_DEFAULT);
+		super->locks_max = (uint16_t)(init->cli->locks ? init->cli->locks : LOCKS_DEFAULT);
 		super->sector_bytes = disk_facts(init->session.disks[d].disk)->sector_bytes;
 		super->claim_window_ms = CLAIM_WINDOW_DEFAULT_MS;
 		super->created_s = (uint64_t)time(NULL);
@@ -248,10 +263,10 @@ static void result_print(struct init *init, struct output *out)
 
 		snprintf(id, sizeof id, "%016" PRIx64, init->cluster);
 		output_line(out, STYLE_GOOD,
-			    "%s: disk %u of %u of cluster \"%s\" (%s), %u nodes, sectors of %u "
-			    "bytes",
+			    "%s: disk %u of %u of cluster \"%s\" (%s), %u nodes, %u locks, "
+			    "sectors of %u bytes",
 			    name, super->disk_index, super->disks_count, super->cluster_name, id,
-			    super->nodes_max, super->sector_bytes);
+			    super->nodes_max, super->locks_max, super->sector_bytes);
 		object_put_text(out, object, "kind", "disk");
 		object_put_text(out, object, "disk", name);
 		object_put_integer(out, object, "index", super->disk_index);
@@ -259,11 +274,15 @@ static void result_print(struct init *init, struct output *out)
 		object_put_text(out, object, "cluster", super->cluster_name);
 		object_put_text(out, object, "cluster_id", id);
 		object_put_integer(out, object, "nodes", super->nodes_max);
+		object_put_integer(out, object, "locks", super->locks_max);
 		object_put_integer(out, object, "sector_bytes", super->sector_bytes);
+		object_put_text(out, object, "arbiter", super_arbiter_word(super->arbiter));
 		object_put_text(out, object, "overwritten",
 				init->probes[d].is_empty ? NULL : init->probes[d].name);
 		output_object(out, object);
 	}
+	output_line(out, STYLE_FAINT, "arbiter %s: %s", super_arbiter_word(init->arbiter.kind),
+		    init->arbiter.why);
 }
 
 static int init_run(struct init *init, struct err *err)
@@ -275,7 +294,10 @@ static int init_run(struct init *init, struct err *err)
 	supers_fill(init);
 	for (size_t d = 0; rc == 0 && d < init->session.count; d++)
 		rc = disk_check(init, d, err);
+	if (rc == 0)
+		rc = disk_arbiter_choose(&init->arbiter, init->cli, &init->session, err);
 	for (size_t d = 0; rc == 0 && d < init->session.count; d++) {
+		init->supers[d].arbiter = (uint8_t)init->arbiter.kind;
 		init->supers[d].head.sequence = init->probes[d].is_ours
 							? init->probes[d].super.head.sequence + 1
 							: 1;
@@ -308,6 +330,9 @@ int disk_init_command(struct cli *cli)
 		return cli_usage(cli, "--nodes 1: expected 2 to %d", NODES_MAX);
 	if (cli->sector && cli->sector != 512 && cli->sector != 4096)
 		return cli_usage(cli, "--sector %u: expected 512 or 4096", cli->sector);
+	if (init.cli->arbiter && strcmp(init.cli->arbiter, "auto") != 0 &&
+	    strcmp(init.cli->arbiter, "pr") != 0 && strcmp(init.cli->arbiter, "paxos") != 0)
+		return cli_usage(cli, "--arbiter %s: expected auto, pr or paxos", cli->arbiter);
 	rc = init_run(&init, &err);
 	if (rc) {
 		session_close(&init.session);

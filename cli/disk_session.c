@@ -12,12 +12,11 @@
 
 #include "diskhb/area.h"
 #include "host/clock.h"
+#include "host/nexus.h"
 
 enum {
 	SESSION_TOKEN = 1,
 	REINSTATE_EVERY_MS = 1000,
-	/* Sessions of iSCSI: 0 is the daemon's, small ones are given by hand. */
-	NEXUS_OWN = 128,
 	CHUNK_BYTES = 512 * 1024,
 };
 
@@ -56,6 +55,7 @@ static void answered(struct disk *handle, const struct disk_answer *answer, void
 		return;
 	disk->waiting = 0;
 	disk->rc = answer->rc;
+	disk->took_ns = answer->ended_at.ns - answer->submitted_at.ns;
 	if (answer->rc)
 		*disk->err = *answer->err;
 	else if (answer->op == DISK_READ)
@@ -111,7 +111,7 @@ int session_io(struct session_disk *disk, enum disk_op op, uint64_t offset, void
 int session_read_area(struct session_disk *disk, int arbiter, uint8_t **bytes, struct err *err)
 {
 	const struct hb_area *area = &disk->area;
-	uint32_t length = (uint32_t)(arbiter ? area->layout.end : area->layout.arbiter_at);
+	uint32_t length = (uint32_t)(arbiter ? area->layout.locks_at : area->layout.arbiter_at);
 	int rc;
 
 	*bytes = malloc(length);
@@ -133,8 +133,8 @@ static int disk_begin(struct disk_session *session, size_t d, const char *url, i
 	const struct disk_options options = { .open_timeout_ms = session->timeout_ms,
 					      .read_only = read_only,
 					      .sector_bytes = file_sector_bytes,
-					      .nexus = (uint8_t)(NEXUS_OWN +
-								 getpid() % NEXUS_OWN) };
+					      .nexus = (uint8_t)(NEXUS_DISK +
+								 getpid() % NEXUS_DISK_COUNT) };
 
 	session->disks[d].session = session;
 	return disk_open(&session->loop, url, &options, answered, &session->disks[d],
@@ -175,8 +175,8 @@ int session_open(struct disk_session *session, const struct cli *cli, int read_o
 }
 
 /* A plain file has sectors of the size that its superblock says. */
-static int area_open(struct disk_session *session, size_t d, const char *url, int read_only,
-		     struct err *err)
+int session_area(struct disk_session *session, size_t d, const char *url, int read_only,
+		 struct err *err)
 {
 	struct session_disk *disk = &session->disks[d];
 	const struct disk_facts *facts = disk_facts(disk->disk);
@@ -229,7 +229,7 @@ int session_open_areas(struct disk_session *session, const struct cli *cli, int 
 	int rc = session_open(session, cli, read_only, 0, err);
 
 	for (size_t i = 0; rc == 0 && i < session->count; i++) {
-		rc = area_open(session, i, cli->args[i], read_only, err);
+		rc = session_area(session, i, cli->args[i], read_only, err);
 		areas[i] = &session->disks[i].area;
 		names[i] = session->disks[i].disk ? disk_name(session->disks[i].disk) : "";
 	}

@@ -27,6 +27,7 @@ struct session_disk {
 	unsigned rank; /* in `ordered` */
 	/* session_io() */
 	int waiting, rc;
+	int64_t took_ns; /* the device, with the last request that it got */
 	uint8_t *buffer;
 	struct err *err;
 };
@@ -49,6 +50,11 @@ int session_open(struct disk_session *session, const struct cli *cli, int read_o
  * their indexes (ordered[]). With `partial` some disks of the cluster may be missing. */
 int session_open_areas(struct disk_session *session, const struct cli *cli, int read_only,
 		       int partial, struct err *err);
+
+/* Read the superblock of disk d into its area, and judge it. A plain file is opened anew when its
+ * superblock says that its sectors are others; if that fails, its disk is NULL afterwards. */
+int session_area(struct disk_session *session, size_t d, const char *url, int read_only,
+		 struct err *err);
 
 /* Read into buffer, write from it, or flush, and wait. */
 int session_io(struct session_disk *disk, enum disk_op op, uint64_t offset, void *buffer,

@@ -52,8 +52,10 @@ static void disk_print(struct show *show, const struct session_disk *disk)
 		    disk_name(disk->disk), super->disk_index, super->disks_count,
 		    super->cluster_name, id);
 	output_line(out, STYLE_FAINT,
-		    "  %u nodes, sectors of %u bytes, prepared %s by %s, device %s",
-		    super->nodes_max, super->sector_bytes, when, super->created_by, facts->id);
+		    "  %u nodes, %u locks, arbiter %s, sectors of %u bytes, prepared %s by %s, "
+		    "device %s",
+		    super->nodes_max, super->locks_max, super_arbiter_word(super->arbiter),
+		    super->sector_bytes, when, super->created_by, facts->id);
 	object_put_text(out, object, "kind", "disk");
 	object_put_text(out, object, "disk", disk_name(disk->disk));
 	object_put_text(out, object, "cluster", super->cluster_name);
@@ -62,6 +64,8 @@ static void disk_print(struct show *show, const struct session_disk *disk)
 	object_put_integer(out, object, "index", super->disk_index);
 	object_put_integer(out, object, "disks", super->disks_count);
 	object_put_integer(out, object, "nodes", super->nodes_max);
+	object_put_integer(out, object, "locks", super->locks_max);
+	object_put_text(out, object, "arbiter", super_arbiter_word(super->arbiter));
 	object_put_integer(out, object, "sector_bytes", super->sector_bytes);
 	object_put_integer(out, object, "claim_window_ms", super->claim_window_ms);
 	object_put_integer(out, object, "version", super->head.version);
@@ -189,7 +193,7 @@ static void nodes_print(struct show *show)
 
 static void decided_print(struct show *show)
 {
-	struct decided_record newest = { 0 };
+	struct arbiter_record newest = { 0 };
 	struct output *out = &show->out;
 	json_t *object;
 
@@ -199,31 +203,26 @@ static void decided_print(struct show *show)
 
 		for (uint16_t node = 1; node <= layout->nodes_max; node++) {
 			uint64_t at = disk_layout_arbiter_at(layout, node);
-			struct record_want want = { .node = node,
-						    .cluster = disk->area.super.head.cluster,
-						    .offset = at + ARBITER_DECIDED_AT };
-			struct decided_record decided;
-			struct paxos_record paxos;
-			enum record_verdict verdict = decided_in(show->bytes[d] + want.offset,
-								 &want, &decided);
+			const struct record_want want = { .node = node,
+							  .cluster = disk->area.super.head.cluster,
+							  .offset = at };
+			struct arbiter_record record;
+			enum record_verdict verdict = arbiter_in(show->bytes[d] + at, &want,
+								 &record);
 
-			if (verdict == RECORD_OK && decided.epoch > newest.epoch)
-				newest = decided;
+			if (verdict == RECORD_OK && record.decided_epoch > newest.decided_epoch)
+				newest = record;
 			else if (verdict != RECORD_OK && verdict != RECORD_EMPTY)
-				bad_record(show, disk, "decided value", node, verdict);
-			want.offset = at + ARBITER_PAXOS_AT;
-			verdict = paxos_in(show->bytes[d] + want.offset, &want, &paxos);
-			if (verdict != RECORD_OK && verdict != RECORD_EMPTY)
-				bad_record(show, disk, "arbiter block", node, verdict);
+				bad_record(show, disk, "arbiter record", node, verdict);
 		}
 	}
-	if (newest.epoch == 0)
+	if (newest.decided_epoch == 0)
 		return;
 	object = json_object();
-	output_line(out, STYLE_PLAIN, "decided: epoch %" PRIu64 ", for node %u", newest.epoch,
-		    newest.winner);
+	output_line(out, STYLE_PLAIN, "decided: epoch %" PRIu64 ", for node %u",
+		    newest.decided_epoch, newest.winner);
 	object_put_text(out, object, "kind", "decided");
-	object_put_integer(out, object, "epoch", (long long)newest.epoch);
+	object_put_integer(out, object, "epoch", (long long)newest.decided_epoch);
 	object_put_integer(out, object, "node", newest.winner);
 	output_object(out, object);
 }

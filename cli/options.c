@@ -37,9 +37,15 @@ enum {
 	KEY_SECTOR,
 	KEY_RX,
 	KEY_TX,
+	KEY_WAIT,
+	KEY_ARBITER,
+	KEY_LOCKS,
+	KEY_EPOCH,
+	KEY_MEMBERS,
 	KEY_BY,
 	KEY_RESULT,
 	NODES_MOST = 64,
+	LOCKS_MOST = 1024,
 	SECTOR_MOST = 4096,
 	NEXUS_MAX = 255,
 	TIMEOUT_MAX_S = 86400,
@@ -84,7 +90,7 @@ static const struct cli_option {
 	{ OPTION_INITIATOR, KEY_INITIATOR, "initiator", "IQN",
 	  "iSCSI initiator name; default: that of this host" },
 	{ OPTION_NEXUS, KEY_NEXUS, "nexus", "N",
-	  "number of the session, 1 to 255; default 1 (0 is that of the daemon)" },
+	  "number of the session, 1 to 255; default 32 (0 to 31 are those of lockd)" },
 	{ OPTION_ABORT, KEY_ABORT, "abort", NULL,
 	  "PREEMPT AND ABORT: what the other one has under way is aborted too" },
 	{ OPTION_APTPL, KEY_APTPL, "aptpl", NULL,
@@ -99,11 +105,20 @@ static const struct cli_option {
 	{ OPTION_NODES, KEY_NODES, "nodes", "N", "slots for nodes, 2 to 64; default 16" },
 	{ OPTION_FORCE, KEY_FORCE, "force", "NAME",
 	  "overwrite what is there, if that is it: \"ext4\", \"gpt\", the name of its cluster" },
-	{ OPTION_NODE, KEY_NODE, "node", "N", "this node only; the slot to use" },
+	{ OPTION_NODE, KEY_NODE, "node", "N",
+	  "this node only; the slot to use; the node that this machine is" },
 	{ OPTION_SECTOR, KEY_SECTOR, "sector", "BYTES",
 	  "sectors of a plain file: 512 (default) or 4096; a device knows its own" },
 	{ OPTION_RX, KEY_RX, "rx", NULL, "listen, and answer" },
 	{ OPTION_TX, KEY_TX, "tx", NULL, "call, and wait for the answer" },
+	{ OPTION_ARBITER, KEY_ARBITER, "arbiter", "KIND",
+	  "what decides the cluster lock: pr, paxos or auto (default)" },
+	{ OPTION_LOCKS, KEY_LOCKS, "locks", "N", "room for named locks, 1 to 1024; default 64" },
+	{ OPTION_EPOCH, KEY_EPOCH, "epoch", "N", "number of the decision, from 1" },
+	{ OPTION_MEMBERS, KEY_MEMBERS, "members", "LIST",
+	  "nodes that go on, by their numbers: \"1,2,5-7\"; default: this node alone" },
+	{ OPTION_WAIT, KEY_WAIT, "wait", "SECONDS",
+	  "wait for the lock so long, 0: not at all; default: for as long as it takes" },
 	{ OPTION_BY, KEY_BY, "by", "WHO",
 	  "who resets the machine: hardware (default; the devices alone) or self (watchdogd)" },
 	{ OPTION_RESULT, KEY_RESULT, "result", NULL,
@@ -161,6 +176,12 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 			return cli_usage(cli,
 					 "--timeout %s: expected seconds, above 0 and up to %d",
 					 value, TIMEOUT_MAX_S);
+		return 0;
+	case OPTION_WAIT:
+		cli->wait_ms = number_read_milli(value, 1);
+		if (cli->wait_ms < 0 || cli->wait_ms > TIMEOUT_MAX_S * INT64_C(1000))
+			return cli_usage(cli, "--wait %s: expected seconds, 0 to %d", value,
+					 TIMEOUT_MAX_S);
 		return 0;
 	case OPTION_PARALLEL:
 		return number_option(cli, option->name, value, PARALLEL_MAX, &cli->parallel);
@@ -226,6 +247,17 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 		return number_option(cli, option->name, value, NODES_MOST, &cli->nodes);
 	case OPTION_NODE:
 		return number_option(cli, option->name, value, NODES_MOST, &cli->node);
+	case OPTION_ARBITER:
+		cli->arbiter = value;
+		return 0;
+	case OPTION_LOCKS:
+		return number_option(cli, option->name, value, LOCKS_MOST, &cli->locks);
+	case OPTION_EPOCH:
+		cli->epoch = value;
+		return 0;
+	case OPTION_MEMBERS:
+		cli->members = value;
+		return 0;
 	case OPTION_SECTOR:
 		return number_option(cli, option->name, value, SECTOR_MOST, &cli->sector);
 	case OPTION_ABORT:
@@ -235,6 +267,7 @@ static int option_set(struct cli *cli, const struct cli_option *option, const ch
 	case OPTION_ALL_PORTS:
 	case OPTION_RX:
 	case OPTION_TX:
+		return 0; /* their bit in `given` says it */
 	case OPTION_BY:
 		cli->by = value;
 		return 0;

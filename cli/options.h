@@ -52,6 +52,11 @@ enum cli_option_bit {
 	OPTION_SECTOR = INT64_C(1) << 34,
 	OPTION_RX = INT64_C(1) << 35,
 	OPTION_TX = INT64_C(1) << 36,
+	OPTION_ARBITER = INT64_C(1) << 37,
+	OPTION_LOCKS = INT64_C(1) << 38,
+	OPTION_EPOCH = INT64_C(1) << 39,
+	OPTION_MEMBERS = INT64_C(1) << 40,
+	OPTION_WAIT = INT64_C(1) << 41,
 };
 
 /* What every subcommand that writes has, and what every subcommand has. */

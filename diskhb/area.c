@@ -66,12 +66,14 @@ static int pair_check(const struct hb_area *a, const struct hb_area *b, const ch
 			       "%s and %s are both disk %u of cluster \"%s\"", name_a, name_b,
 			       x->disk_index, x->cluster_name);
 	if (x->nodes_max != y->nodes_max || x->disks_count != y->disks_count ||
-	    x->claim_window_ms != y->claim_window_ms)
+	    x->claim_window_ms != y->claim_window_ms || x->locks_max != y->locks_max ||
+	    x->arbiter != y->arbiter)
 		return err_set(err, RC_CONFIG, "holdfast disk init --force prepares them together",
 			       "%s and %s were prepared differently (%u and %u nodes, %u and %u "
-			       "disks)",
+			       "disks, %u and %u locks, arbiters %s and %s)",
 			       name_a, name_b, x->nodes_max, y->nodes_max, x->disks_count,
-			       y->disks_count);
+			       y->disks_count, x->locks_max, y->locks_max,
+			       super_arbiter_word(x->arbiter), super_arbiter_word(y->arbiter));
 	return 0;
 }
 

@@ -318,6 +318,8 @@ static void round_read(struct hb_core *core, struct hb_out *out, unsigned d,
 	if (counts) {
 		disk->read_at = event->submitted_at;
 		hb_letters_check(core, out, d, view);
+	} else {
+		hb_letters_hidden(core, d);
 	}
 	/* A pill that ends us stops the renewal before this read can bring one. */
 	for (uint16_t node = 1; node <= core->config.nodes_max; node++)
@@ -361,9 +363,25 @@ static void watch_read(struct hb_core *core, struct hb_out *out, unsigned d,
 	observe_read(core, out, d, event);
 }
 
+/* Has a former process of this very boot accepted a pill that ends the machine? Then it has not
+ * been acted on yet, or this one would not run. */
+static int is_sentenced(const struct hb_core *core, const struct hb_view *view)
+{
+	const struct hb_config *c = &core->config;
+	const struct hb_seen *own = &view->nodes[c->node - 1];
+
+	return own->sight == HB_SIGHT_GOOD && own->state == HB_SLOT_DYING &&
+	       own->nonce != c->nonce && memcmp(own->machine, c->machine, HB_ID_BYTES) == 0 &&
+	       memcmp(own->boot, c->boot, HB_ID_BYTES) == 0;
+}
+
 static void read_good(struct hb_core *core, struct hb_out *out, unsigned d,
 		      const struct hb_event *event, int had_claims)
 {
+	if (!core->config.observer && is_sentenced(core, event->view)) {
+		hb_core_end(core, out, HB_NOTE_REFUSED, HB_REFUSED_DYING);
+		return;
+	}
 	switch (core->stage) {
 	case HB_STAGE_OBSERVE:
 		observe_read(core, out, d, event);

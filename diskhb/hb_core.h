@@ -82,11 +82,16 @@
  *
  * One for each addressee at a time. Delivered: q disks, on which the last write was without
  * error, show it in our own slot. From then on it is either acted on, or the addressee's
- * watchdog fires by the formula `pill`. Acknowledged: the addressee says so in its slot. A pill stays
- * until it is acknowledged, withdrawn, or its addressee is gone; a new incarnation takes over what
- * its predecessor had posted to end others.
+ * watchdog fires by the formula `pill`; not so where the addressee publishes no watchdog, or that
+ * the end of its lease does not reset it (HB_FLAG_SURVIVES): there a pill has no deadline.
+ * A disk that shows our slot as it was before (a late write of our predecessor) does not count any
+ * more: what rests on it is delivered anew, and its deadline counts from there.
+ * Acknowledged: the addressee says so in its slot. A pill stays until it is acknowledged,
+ * withdrawn, or its addressee is gone; a new incarnation takes over what its predecessor had
+ * posted to end others.
  * An addressee that has received a pill that ends it renews no lease any more, whoever sent it and
- * whatever happened to the sender since.
+ * whatever happened to the sender since. Nor does a process that follows it in the same boot: others
+ * may have read the ack. Where any disk shows that record, it is refused and has to act on the pill.
  *
  * Ownership: memory is the caller's; no allocation. A view is used only during the step.
  */
@@ -121,6 +126,14 @@ enum hb_pill_kind {
 };
 
 enum hb_slot_state { HB_SLOT_JOINING = 1, HB_SLOT_ACTIVE, HB_SLOT_LEFT, HB_SLOT_DYING };
+
+/* hb_config.flags, hb_seen.flags */
+enum {
+	HB_FLAG_LINK_TEST = 1,
+	/* The end of the lease ends what rests on it, but resets the machine only if that will not
+	 * end: dead by lease says nothing of the machine, and a pill for it does not expire. */
+	HB_FLAG_SURVIVES = 2,
+};
 
 enum hb_ack_result { HB_ACK_NONE, HB_ACK_ACCEPTED, HB_ACK_REFUSED };
 
@@ -220,9 +233,9 @@ enum hb_event_kind {
 	HB_EVENT_WRITE_DONE, /* answer to a write, once */
 	HB_EVENT_LATE,	     /* a request that was answered as outstanding has now ended */
 	HB_EVENT_SEND,	     /* post a pill */
-	HB_EVENT_WITHDRAW,   /* take back what `request` posted */
-	HB_EVENT_PUBLISH,    /* epoch and reach for the next heartbeats */
-	HB_EVENT_LEAVE,	     /* say goodbye; nothing of this node needs its lease any more, for
+	HB_EVENT_WITHDRAW, /* take back what `request` posted; only the one `to` that node, if not 0 */
+	HB_EVENT_PUBLISH, /* epoch and reach for the next heartbeats */
+	HB_EVENT_LEAVE,	  /* say goodbye; nothing of this node needs its lease any more, for
 				the first write of it that lands frees slot and peers */
 };
 
@@ -237,7 +250,8 @@ struct hb_event {
 	mono_t submitted_at, ended_at;
 	const struct hb_view *view; /* READ_DONE with rc 0 */
 	/* SEND, WITHDRAW */
-	uint64_t request; /* not 0; echoed in HB_NOTE_MAIL */
+	uint64_t request; /* SEND: not 0, which is that of all that was taken over; echoed in
+			     HB_NOTE_MAIL */
 	uint16_t to;
 	enum hb_pill_kind pill;
 	const char *text; /* HB_PILL_MESSAGE */
@@ -299,6 +313,7 @@ enum hb_refusal {
 	HB_REFUSED_ALIVE = 1, /* another machine is alive in our slot */
 	HB_REFUSED_RACE,      /* another machine claims it at this moment */
 	HB_REFUSED_NEWER,     /* our slot is of a newer format, or no larger incarnation is left */
+	HB_REFUSED_DYING,     /* this very boot has accepted a pill that ends it: act on that */
 };
 
 enum hb_mail {

@@ -124,6 +124,31 @@ void hb_send(struct hb_core *core, const struct hb_event *event, struct hb_out *
 	letter_note(core, out, event->to, HB_MAIL_POSTED);
 }
 
+static int is_on_quorum(const struct hb_core *core, const struct hb_letter *letter)
+{
+	unsigned count = 0;
+
+	for (unsigned d = 0; d < core->config.disks; d++)
+		count += letter->on_disk[d];
+	return count >= core->quorum;
+}
+
+/* Disk `d` shows our slot as it was before: a write of our predecessor has landed late, or the read was
+ * stale. Whoever reads it now does not see our mail there. A letter that rests on this disk is
+ * delivered anew, with a new deadline, once it is shown again. */
+void hb_letters_hidden(struct hb_core *core, unsigned d)
+{
+	for (uint16_t to = 1; to <= core->config.nodes_max; to++) {
+		struct hb_letter *letter = &core->letters[to - 1];
+
+		letter->on_disk[d] = 0;
+		if (!letter->delivered || letter->expired || is_on_quorum(core, letter))
+			continue;
+		letter->delivered = 0;
+		letter->expires = MONO_NEVER;
+	}
+}
+
 /* What a read of our own slot says of our letters. Every write error counts: a disk whose last
  * write failed proves nothing, whatever it shows. */
 void hb_letters_check(struct hb_core *core, struct hb_out *out, unsigned d,
@@ -140,20 +165,17 @@ void hb_letters_check(struct hb_core *core, struct hb_out *out, unsigned d,
 		const struct hb_pill *pill = &core->slot.pills[to - 1];
 		const struct hb_pill *shown = &view->outbox[to - 1];
 		const struct hb_seen *reader = &core->peers[to - 1].last;
-		unsigned count = 0;
 
 		if (!letter->in_use || letter->delivered ||
 		    shown->incarnation != pill->incarnation || shown->id != pill->id ||
 		    shown->kind != pill->kind)
 			continue;
 		letter->on_disk[d] = 1;
-		for (unsigned i = 0; i < core->config.disks; i++)
-			count += letter->on_disk[i];
-		if (count < core->quorum)
+		if (!is_on_quorum(core, letter))
 			continue;
 		letter->delivered = 1;
 		if (pill->kind >= HB_PILL_CRASH && reader->watchdog_ms > 0 &&
-		    reader->incarnation == pill->incarnation)
+		    !(reader->flags & HB_FLAG_SURVIVES) && reader->incarnation == pill->incarnation)
 			letter->expires = mono_add_ms(
 				core->now,
 				timing_pill_ms(reader->lease_ms, reader->watchdog_ms,
@@ -258,6 +280,8 @@ void hb_die(struct hb_core *core, struct hb_out *out)
 void hb_withdraw(struct hb_core *core, const struct hb_event *event, struct hb_out *out)
 {
 	for (uint16_t to = 1; to <= core->config.nodes_max; to++)
-		if (core->letters[to - 1].in_use && core->letters[to - 1].request == event->request)
+		if (core->letters[to - 1].in_use &&
+		    core->letters[to - 1].request == event->request &&
+		    (event->to == 0 || event->to == to))
 			letter_end(core, out, to, HB_MAIL_WITHDRAWN);
 }

@@ -32,6 +32,7 @@ void hb_slot_write(struct hb_core *core, struct hb_out *out, unsigned d);
 void hb_send(struct hb_core *core, const struct hb_event *event, struct hb_out *out);
 void hb_letters_check(struct hb_core *core, struct hb_out *out, unsigned d,
 		      const struct hb_view *view);
+void hb_letters_hidden(struct hb_core *core, unsigned d);
 void hb_letters_expire(struct hb_core *core, struct hb_out *out);
 void hb_letter_acked(struct hb_core *core, struct hb_out *out, uint16_t from,
 		     const struct hb_seen *seen);

@@ -15,6 +15,9 @@ _Static_assert((int)HB_TEXT_BYTES == (int)SLOT_MESSAGE_BYTES &&
 		       (int)HB_NAME_BYTES == (int)NODE_NAME_BYTES &&
 		       (int)HB_ID_BYTES == (int)MACHINE_ID_BYTES,
 	       "the core and the format disagree");
+_Static_assert((int)HB_FLAG_LINK_TEST == (int)SLOT_FLAG_LINK_TEST &&
+		       (int)HB_FLAG_SURVIVES == (int)SLOT_FLAG_SURVIVES,
+	       "the core and the format disagree");
 _Static_assert((int)HB_SLOT_DYING == (int)SLOT_DYING && (int)HB_PILL_OFF == (int)SLOT_PILL_OFF &&
 		       (int)HB_ACK_REFUSED == (int)SLOT_ACK_REFUSED,
 	       "the core and the format disagree");

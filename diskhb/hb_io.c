@@ -12,11 +12,18 @@
 #include "host/boot_timer.h"
 #include "host/clock.h"
 
+/* Where tokens carry a number of the heartbeat that asked; below is the core's own count. */
+#define GENERATION_ONE (UINT64_C(1) << 44)
+#define GENERATION_MASK (UINT64_C(0x7fff) << 44)
+_Static_assert((GENERATION_MASK & ~HB_IO_TOKEN_MASK) == 0 && !(GENERATION_MASK & HB_IO_TOKEN_BIT),
+	       "the other bits are others'");
+
 struct hb_io {
 	struct boot_timer timer;
 	struct hb_core core;
 	struct hb_config config;
 	struct hb_io_disk disks[HB_DISKS_MAX];
+	uint64_t generation; /* in the tokens: late answers may come from before this one */
 	int reads_claims[HB_DISKS_MAX]; /* the read under way */
 	int is_write[HB_DISKS_MAX];
 	/* Requests that were refused at once: their answer waits for the end of the step. */
@@ -49,16 +56,22 @@ void hb_io_say(struct hb_io *io, const char *text)
 static void request_submit(struct hb_io *io, const struct hb_action *action)
 {
 	const struct hb_io_disk *disk = &io->disks[action->disk];
-	const struct disk_layout *layout = &disk->area->layout;
-	struct disk_request request = { .token = action->token | HB_IO_TOKEN_BIT,
+	const struct disk_layout *layout;
+	struct disk_request request = { .token = action->token | io->generation | HB_IO_TOKEN_BIT,
 					.deadline = action->deadline };
 	struct err err;
 
-	io->is_write[action->disk] = 1;
+	io->is_write[action->disk] = action->kind == HB_ACTION_WRITE_SLOT ||
+				     action->kind == HB_ACTION_WRITE_CLAIM;
+	io->refused_token[action->disk] = action->token;
+	if (!disk->disk) {
+		io->refused_rc[action->disk] = RC_UNREACHABLE;
+		return;
+	}
+	layout = &disk->area->layout;
 	switch (action->kind) {
 	case HB_ACTION_READ:
 	case HB_ACTION_READ_CLAIMS:
-		io->is_write[action->disk] = 0;
 		io->reads_claims[action->disk] = action->kind == HB_ACTION_READ_CLAIMS;
 		request.op = DISK_READ;
 		request.bytes = hb_area_bytes(disk->area, io->reads_claims[action->disk]);
@@ -82,7 +95,6 @@ static void request_submit(struct hb_io *io, const struct hb_action *action)
 		break;
 	}
 	io->refused_rc[action->disk] = disk_submit(disk->disk, &request, &err);
-	io->refused_token[action->disk] = action->token;
 }
 
 static void step_once(struct hb_io *io, struct hb_event *event)
@@ -148,7 +160,7 @@ static void words_look(struct hb_io *io, unsigned d, const uint8_t *bytes)
 int hb_io_answer(struct hb_io *io, unsigned d, const struct disk_answer *answer)
 {
 	struct hb_event event = { .disk = d,
-				  .token = answer->token & ~HB_IO_TOKEN_BIT,
+				  .token = answer->token & (GENERATION_ONE - 1),
 				  .rc = answer->rc,
 				  .outstanding = answer->is_outstanding,
 				  .submitted_at = answer->submitted_at,
@@ -156,6 +168,8 @@ int hb_io_answer(struct hb_io *io, unsigned d, const struct disk_answer *answer)
 
 	if (!(answer->token & HB_IO_TOKEN_BIT))
 		return 0;
+	if ((answer->token & GENERATION_MASK) != io->generation)
+		return 1;
 	if (answer->kind == DISK_LATE) {
 		event.kind = HB_EVENT_LATE;
 	} else if (answer->op == DISK_WRITE) {
@@ -184,6 +198,18 @@ static void timer_fired(struct boot_timer *timer)
 
 /* ---- life ---- */
 
+void hb_io_disk_set(struct hb_io *io, unsigned d, const struct hb_io_disk *disk)
+{
+	assert(d < io->config.disks && !io->stepping);
+	io->disks[d] = *disk;
+}
+
+void hb_io_watchdog_set(struct hb_io *io, uint32_t watchdog_ms, uint32_t grain_ms)
+{
+	io->config.watchdog_ms = watchdog_ms;
+	io->config.grain_ms = grain_ms;
+}
+
 const struct hb_core *hb_io_core(const struct hb_io *io)
 {
 	return &io->core;
@@ -192,6 +218,7 @@ const struct hb_core *hb_io_core(const struct hb_io *io)
 int hb_io_create(uv_loop_t *loop, const struct hb_config *config, const struct hb_io_disk *disks,
 		 hb_io_noted *noted, void *context, struct hb_io **io, struct err *err)
 {
+	static uint64_t generations;
 	struct hb_io *made = calloc(1, sizeof *made);
 	int rc;
 
@@ -201,6 +228,8 @@ int hb_io_create(uv_loop_t *loop, const struct hb_config *config, const struct h
 	memcpy(made->disks, disks, config->disks * sizeof disks[0]);
 	made->noted = noted;
 	made->context = context;
+	generations += GENERATION_ONE;
+	made->generation = generations & GENERATION_MASK;
 	words_init(&made->words);
 	rc = hb_core_init(&made->core, config, clock_now(), err);
 	if (rc == 0 && boot_timer_init(&made->timer, loop, timer_fired, made))

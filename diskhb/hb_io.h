@@ -10,7 +10,8 @@
  * with the next heartbeat.
  *
  * Ownership: hb_io_create() allocates, hb_io_free() frees; disks and areas outlive it. After
- * hb_io_free() answers may still come and must not be handed in.
+ * hb_io_free() answers may still come and must not be handed in, but to a heartbeat that follows
+ * on the same disks: it passes them over.
  */
 #ifndef HOLDFAST_HB_IO_H
 #define HOLDFAST_HB_IO_H
@@ -24,6 +25,8 @@
 
 /* Tokens of the heartbeat have this bit; those of others on the same disk must not. */
 #define HB_IO_TOKEN_BIT (UINT64_C(1) << 63)
+/* And of the others at most these. */
+#define HB_IO_TOKEN_MASK (HB_IO_TOKEN_BIT | ((UINT64_C(1) << 59) - 1))
 
 struct hb_io;
 
@@ -31,7 +34,7 @@ struct hb_io;
 typedef void hb_io_noted(const struct hb_note *note, void *context);
 
 struct hb_io_disk {
-	struct disk *disk;
+	struct disk *disk; /* NULL: missing; its requests fail until hb_io_disk_set() */
 	const struct hb_area *area;
 };
 
@@ -44,6 +47,13 @@ int hb_io_answer(struct hb_io *io, unsigned d, const struct disk_answer *answer)
 
 /* SEND, WITHDRAW, PUBLISH, LEAVE; `now` is filled in. */
 void hb_io_event(struct hb_io *io, struct hb_event *event);
+
+/* Disk `d` is there now, or is missing now; not from a note. */
+void hb_io_disk_set(struct hb_io *io, unsigned d, const struct hb_io_disk *disk);
+
+/* The watchdog's timeout, and with it the grain, have become others (base/timing.h, W and g):
+ * published with the next heartbeat. */
+void hb_io_watchdog_set(struct hb_io *io, uint32_t watchdog_ms, uint32_t grain_ms);
 
 /* A line for the last words. */
 void hb_io_say(struct hb_io *io, const char *text);

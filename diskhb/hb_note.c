@@ -23,6 +23,8 @@ static const char *refusal_text(int64_t refusal)
 		return "another machine is alive in it";
 	case HB_REFUSED_RACE:
 		return "another machine claims it at this moment";
+	case HB_REFUSED_DYING:
+		return "this machine has accepted a pill that ends it, and still runs";
 	default:
 		return "it is of a newer format, or no larger incarnation is left";
 	}

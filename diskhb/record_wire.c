@@ -34,7 +34,7 @@ static int is_ours(uint32_t magic)
 {
 	static const uint32_t magics[] = { RECORD_SUPER, RECORD_HEARTBEAT, RECORD_OUTBOX,
 					   RECORD_ACKS,	 RECORD_MESSAGE,   RECORD_WORDS,
-					   RECORD_CLAIM, RECORD_PAXOS,	   RECORD_DECIDED };
+					   RECORD_CLAIM, RECORD_ARBITER,   RECORD_DOCTOR };
 
 	for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
 		if (magics[i] == magic)

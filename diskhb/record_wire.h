@@ -47,8 +47,8 @@ enum {
 #define RECORD_MESSAGE RECORD_MAGIC('H', 'F', 'm', 's')
 #define RECORD_WORDS RECORD_MAGIC('H', 'F', 'l', 'w')
 #define RECORD_CLAIM RECORD_MAGIC('H', 'F', 'c', 'l')
-#define RECORD_PAXOS RECORD_MAGIC('H', 'F', 'p', 'x')
-#define RECORD_DECIDED RECORD_MAGIC('H', 'F', 'd', 'v')
+#define RECORD_ARBITER RECORD_MAGIC('H', 'F', 'a', 'r')
+#define RECORD_DOCTOR RECORD_MAGIC('H', 'F', 'd', 'r')
 
 /* Feature bits that this program knows. An unknown bit of `compat` may be passed over by who does
  * not know it; with an unknown bit of `incompat` the record must not be used, nor written over. */

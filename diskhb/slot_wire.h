@@ -49,7 +49,10 @@ enum slot_state {
 
 enum slot_flags {
 	SLOT_FLAG_LINK_TEST = 1, /* `holdfast disk test`, not a member of anything */
-	SLOT_FLAGS_KNOWN = SLOT_FLAG_LINK_TEST,
+	/* The end of the lease does not always reset the machine: with the lease everything ends that
+	 * rests on it, no more. Its watchdog_ms says how long that may take. */
+	SLOT_FLAG_SURVIVES = 2,
+	SLOT_FLAGS_KNOWN = SLOT_FLAG_LINK_TEST | SLOT_FLAG_SURVIVES,
 };
 
 enum slot_pill_kind {

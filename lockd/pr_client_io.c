@@ -95,6 +95,11 @@ const char *pr_client_name(const struct pr_client *client)
 	return disk_name(client->disk);
 }
 
+void pr_client_set_timeout(struct pr_client *client, int64_t timeout_ms)
+{
+	client->options.timeout_ms = timeout_ms;
+}
+
 /* One attempt. */
 static void attempt(struct pr_client *client, struct disk_request *request,
 		    struct pr_client_answer *answer)

@@ -49,6 +49,9 @@ void pr_client_close(struct pr_client *client);
 const struct disk_facts *pr_client_facts(const struct pr_client *client);
 const char *pr_client_name(const struct pr_client *client); /* without a password */
 
+/* For the commands from now on. */
+void pr_client_set_timeout(struct pr_client *client, int64_t timeout_ms);
+
 /* Any command. What it did is in answer->reply. */
 void pr_client_scsi(struct pr_client *client, const uint8_t *cdb, size_t cdb_bytes,
 		    enum disk_direction direction, const void *data, uint32_t bytes,

@@ -54,6 +54,12 @@ void pr_core_init(struct pr_core *core, uint64_t key, int64_t io_timeout_ms)
 	core->command.again_at = MONO_NEVER;
 }
 
+void pr_core_resume(struct pr_core *core, uint64_t key, int64_t io_timeout_ms)
+{
+	pr_core_init(core, key, io_timeout_ms);
+	core->is_joined = core->was_ever_in = 1;
+}
+
 /* ---- actions ---- */
 
 static struct pr_action *action_add(struct pr_actions *actions, enum pr_action_kind kind)
@@ -119,8 +125,9 @@ void pr_core_send(struct pr_core *core, unsigned path, enum pr_purpose purpose,
 
 static int holds(const struct pr_core *core)
 {
-	return core->held_fresh && core->keys_fresh && core->is_held &&
-	       pr_core_count(core, core->key) > 0 &&
+	/* With by_status a look at the reservation was spared, not made. */
+	return !(core->job.kind == PR_JOB_VERIFY && core->job.by_status) && core->held_fresh &&
+	       core->keys_fresh && core->is_held && pr_core_count(core, core->key) > 0 &&
 	       (pr_type_is_all_registrants(core->held_type) || core->holder == core->key);
 }
 
@@ -489,6 +496,7 @@ static void job_begin(struct pr_core *core, const struct pr_event *event,
 			      .deadline = event->deadline,
 			      .admission = event->admission,
 			      .aptpl = event->aptpl,
+			      .by_status = event->by_status,
 			      .type = event->type,
 			      .victim = event->victim,
 			      .was_joined = core->is_joined,

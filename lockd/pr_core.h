@@ -164,6 +164,9 @@ struct pr_event {
 	int aptpl;	    /* JOIN */
 	uint8_t type;	    /* RESERVE, PREEMPT */
 	uint64_t victim;    /* PREEMPT */
+	/* RESERVE, PREEMPT: a status of GOOD is enough, nothing is read back; `holds` is then not told.
+	 * VERIFY: read the keys alone. For whom each command counts, and who knows what it proves. */
+	int by_status;
 	/* ANSWER: */
 	uint64_t token;
 	struct pr_reply reply;
@@ -259,7 +262,7 @@ struct pr_job {
 	uint64_t token;
 	mono_t deadline;
 	uint64_t admission, victim;
-	int aptpl;
+	int aptpl, by_status;
 	uint8_t type;
 	unsigned retries;
 	int has_changed_anything; /* a PERSISTENT RESERVE OUT was sent */
@@ -304,6 +307,10 @@ struct pr_core {
 
 /* io_timeout_ms: for one command. Paths are down until PR_EVENT_PATH_UP. */
 void pr_core_init(struct pr_core *core, uint64_t key, int64_t io_timeout_ms);
+
+/* The same for a key that an earlier process of this node has registered, in this life of the node:
+ * it counts as joined until the unit says otherwise, and each path is asked first (R4). */
+void pr_core_resume(struct pr_core *core, uint64_t key, int64_t io_timeout_ms);
 
 /* actions is emptied first. */
 void pr_core_step(struct pr_core *core, const struct pr_event *event, struct pr_actions *actions);

@@ -262,6 +262,7 @@ static void job_verify(struct pr_core *core, mono_t now, struct pr_actions *acti
 		ask(core, path, now, actions);
 		return;
 	}
+	core->held_fresh |= core->job.by_status; /* the keys are enough */
 	if (core->is_joined ? look_for_us(core, now, actions) : look(core, now, actions))
 		return;
 	if (!core->is_joined || path_find(core, PR_PATH_IN) != NOWHERE)
@@ -299,6 +300,10 @@ static void job_reserve(struct pr_core *core, mono_t now, struct pr_actions *act
 {
 	int path;
 
+	if (core->job.by_status && core->job.is_done) {
+		pr_core_finish(core, PR_DONE, PR_CAUSE_NONE, actions);
+		return;
+	}
 	if (was_tried(core)) {
 		if (look_for_us(core, now, actions))
 			return;
@@ -397,6 +402,11 @@ static void job_preempt(struct pr_core *core, mono_t now, struct pr_actions *act
 {
 	int path;
 
+	if (core->job.by_status && core->job.is_done) {
+		pr_core_finish(core, PR_DONE, core->job.aborted ? PR_CAUSE_NONE : PR_CAUSE_NO_ABORT,
+			       actions);
+		return;
+	}
 	if (was_tried(core) && (look_for_us(core, now, actions) || preempt_judge(core, actions)))
 		return;
 	if (gave_up(core, actions))

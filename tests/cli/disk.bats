@@ -96,7 +96,7 @@ poke() {
 @test "init prepares one disk; show tells it, as text and JSON" {
 	make_disk a
 	run -0 holdfast disk init --name alpha --nodes 4 "$folder/a"
-	[[ $output == *'disk 1 of 1 of cluster "alpha"'*'4 nodes, sectors of 512 bytes'* ]]
+	[[ $output == *'disk 1 of 1 of cluster "alpha"'*'4 nodes, 64 locks, sectors of 512 bytes'* ]]
 	run -0 holdfast disk show "$folder/a"
 	[[ $output == *'disk 1 of 1 of cluster "alpha"'* ]]
 	[[ $output == *'no node has written yet'* ]]
@@ -104,6 +104,17 @@ poke() {
 	jq -e '.kind == "disk" and .cluster == "alpha" and .index == 1 and .disks == 1 and .nodes == 4
 		and .sector_bytes == 512 and .version == 1 and .initialisations == 1 and
 		(.cluster_id | length) == 16' <<<"$output"
+}
+
+@test "init: the arbiter is chosen, and stands on the disk" {
+	make_disk a
+	run -0 holdfast disk init --name alpha --locks 3 "$folder/a"
+	[[ $output == *"arbiter paxos: $folder/a takes no SCSI commands, so it has no reservations"* ]]
+	holdfast disk show --json "$folder/a" | jq -e '.arbiter == "paxos" and .locks == 3'
+	refused 2 'no SCSI commands, so it has no reservations; --arbiter paxos works on every disk' \
+		holdfast disk init --name alpha --force alpha --arbiter pr "$folder/a"
+	run -0 holdfast disk init --name alpha --force alpha --arbiter paxos "$folder/a"
+	[[ $output == *'arbiter paxos: as asked for'* ]]
 }
 
 @test "init of two and of three disks gives each its index" {
@@ -181,6 +192,9 @@ poke() {
 	refused 2 '--nodes' holdfast disk init --name a --nodes 65 "$folder/a"
 	refused 2 '--nodes' holdfast disk init --name a --nodes 1 "$folder/a"
 	refused 2 '--sector' holdfast disk init --name a --sector 1024 "$folder/a"
+	refused 2 '--locks' holdfast disk init --name a --locks 1025 "$folder/a"
+	refused 2 '--arbiter quorum: expected auto, pr or paxos' \
+		holdfast disk init --name a --arbiter quorum "$folder/a"
 }
 
 @test "init: one disk under two names" {
@@ -191,8 +205,9 @@ poke() {
 
 @test "init: too small a disk" {
 	size=64K make_disk a
-	refused 2 'has 65536 bytes, 16 nodes need' holdfast disk init --name a "$folder/a"
-	holdfast disk init --name a --nodes 4 "$folder/a"
+	refused 2 'has 65536 bytes, 16 nodes and 64 locks need' \
+		holdfast disk init --name a "$folder/a"
+	holdfast disk init --name a --nodes 4 --locks 1 "$folder/a"
 }
 
 @test "init: a disk that fills up is left without a superblock" {
@@ -272,7 +287,7 @@ poke() {
 }
 
 @test "a disk of 4096-byte sectors opened with 512, and the other way round" {
-	make_disk a b
+	size=8M make_disk a b
 	loop_device a -b 4096
 	holdfast disk init --name alpha "$loop"
 	holdfast disk show --json "$loop" | jq -e '.sector_bytes == 4096'

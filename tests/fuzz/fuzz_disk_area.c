@@ -36,7 +36,7 @@ static void area_make(struct hb_area *area)
 					     .claim_window_ms = 500,
 					     .created_by = "a" };
 	super_out(area->block, &area->super);
-	assert(disk_layout_set(&area->layout, 512, NODES) == 0);
+	assert(disk_layout_set(&area->layout, 512, NODES, 0) == 0);
 	memset(bytes, 0, sizeof bytes);
 	memcpy(bytes, area->block, RECORD_BYTES);
 }

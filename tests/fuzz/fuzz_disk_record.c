@@ -15,6 +15,7 @@
 
 #include "base/crc32c.h"
 #include "diskhb/arbiter_wire.h"
+#include "diskhb/doctor_wire.h"
 #include "diskhb/slot_wire.h"
 #include "diskhb/super_wire.h"
 
@@ -101,7 +102,7 @@ static void super_check(uint8_t *block, int sealed)
 		assert(layout.end == 0);
 		return;
 	}
-	assert(layout.end <= 1 << 20 && layout.nodes_max == first.nodes_max);
+	assert(layout.end <= UINT64_C(1) << 29 && layout.nodes_max == first.nodes_max);
 	super_out(again, &first);
 	assert(super_in(again, &second, &layout) == RECORD_OK);
 	assert(same(&first, &second, sizeof first));
@@ -145,12 +146,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		      claim_out(again, &first, 81920));
 		break;
 	case 7:
-		CHECK(paxos_record, RECORD_PAXOS, UINT64_C(81920), paxos_in,
-		      paxos_out(again, &first, 81920));
+		CHECK(arbiter_record, RECORD_ARBITER, UINT64_C(81920), arbiter_in,
+		      arbiter_out(again, &first, 81920));
 		break;
 	default:
-		CHECK(decided_record, RECORD_DECIDED, UINT64_C(81920), decided_in,
-		      decided_out(again, &first, 81920));
+		CHECK(doctor_record, RECORD_DOCTOR, UINT64_C(81920), doctor_in,
+		      doctor_out(again, &first, 81920));
 		break;
 	}
 	return 0;

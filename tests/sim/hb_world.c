@@ -90,7 +90,7 @@ void world_init(struct world *world, unsigned disks, unsigned nodes_max, uint32_
 	world->nonces = 1;
 	for (unsigned d = 0; d < disks; d++) {
 		struct hb_area *area = &world->areas[d];
-		int no_layout = disk_layout_set(&area->layout, sector_bytes, nodes_max);
+		int no_layout = disk_layout_set(&area->layout, sector_bytes, nodes_max, 0);
 
 		assert(!no_layout);
 		area->super = (struct super_record){ .head = { .cluster = 77, .sequence = 1 },
@@ -100,7 +100,8 @@ void world_init(struct world *world, unsigned disks, unsigned nodes_max, uint32_
 						     .nodes_max = (uint16_t)nodes_max,
 						     .sector_bytes = sector_bytes,
 						     .claim_window_ms = config->claim_window_ms,
-						     .created_by = "sim" };
+						     .created_by = "sim",
+						     .arbiter = SUPER_ARBITER_PAXOS };
 		super_out(area->block, &area->super);
 		mock_disk_init(&world->media[d], area->layout.end, sector_bytes);
 		memcpy(world->media[d].bytes, area->block, RECORD_BYTES);
@@ -161,7 +162,10 @@ static const struct machine *incarnation_lives(const struct world *world, uint16
 		if (machine->node != node)
 			continue;
 		if (machine->state == MACHINE_RUNNING && !machine->left &&
-		    machine->joined == incarnation && machine->lease_until.ns >= 0)
+		    machine->joined == incarnation && machine->lease_until.ns >= 0 &&
+		    /* Where the lease's end resets nothing, dead is what rested on it. */
+		    !(machine->config.flags & HB_FLAG_SURVIVES &&
+		      mono_reached(clock_of(machine, world->now_ns), machine->lease_until)))
 			return machine;
 	}
 	return NULL;
@@ -299,7 +303,8 @@ static void note_take(struct world *world, struct machine *machine, const struct
 		    world->told_dead[i].incarnation == (uint32_t)note->value)
 			violation(world, "n%u is active by incarnation %u, held for dead before",
 				  machine->node, (unsigned)note->value);
-	if (note->kind == HB_NOTE_DIE)
+	if (note->kind == HB_NOTE_DIE ||
+	    (note->kind == HB_NOTE_REFUSED && note->value == HB_REFUSED_DYING))
 		machine->acted = 1;
 	if (note->kind == HB_NOTE_LEFT) {
 		machine->left = 1;
@@ -319,7 +324,7 @@ static void lease_take(struct machine *machine)
 	if (until.ns <= machine->lease_until.ns)
 		return;
 	machine->lease_until = until;
-	if (machine->config.watchdog_ms > 0)
+	if (machine->config.watchdog_ms > 0 && !(machine->config.flags & HB_FLAG_SURVIVES))
 		machine->reset_at_ns = true_of(
 			machine, mono_add_ms(until, (int64_t)machine->config.watchdog_ms +
 							    machine->config.grain_ms));

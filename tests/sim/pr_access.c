@@ -68,13 +68,56 @@ static int class_loose(const uint8_t *cdb, enum pr_model_class *class)
 	return memchr(unchecked, cdb[0], sizeof unchecked) != NULL;
 }
 
+/* LIO judges what is in no list of its own by where data goes: under a Write Exclusive type, whoever
+ * is not registered may do all that sends none; who is registered, and not let in by that, all that
+ * fetches some. Its list of what is always allowed lacks READ CAPACITY and START STOP UNIT. */
+static int access_by_direction(const struct pr_model *model, const uint8_t *cdb, int registered)
+{
+	static const uint8_t listed[] = { 0x00, 0x03, 0x12, 0x4d, 0xa0, 0xa3, PR_IN_OPCODE };
+	static const uint8_t sends[] = {
+		0x0a, 0x2a, 0xaa, 0x8a, 0x41, 0x93, 0x42, 0x89, 0x2e, 0x8e
+	};
+	static const uint8_t fetches[] = { 0x08, 0x28, 0xa8, 0x88, 0x25, 0x9e, 0x1a, 0x5a };
+
+	if (memchr(listed, cdb[0], sizeof listed) ||
+	    ((cdb[0] == 0x1a || cdb[0] == 0x5a) && registered) ||
+	    (registered && pr_type_is_shared(model->type)))
+		return 1;
+	if (pr_type_keeps_readers_out(model->type))
+		return 0;
+	return registered ? memchr(fetches, cdb[0], sizeof fetches) != NULL
+			  : memchr(sends, cdb[0], sizeof sends) == NULL;
+}
+
+/* LIO looks at who asks before it looks at what: strangers may only register, registrants not RESERVE
+ * or REGISTER AND MOVE either where the type is not shared, and nobody but the holder may try service
+ * actions that there are not (REPLACE LOST RESERVATION is one of them). */
+static int action_is_kept_out(const struct pr_model *model, int nexus, const uint8_t *cdb)
+{
+	enum pr_command command = pr_cdb_command(cdb);
+	int own = pr_model_registration_of(model, nexus);
+
+	if (command == PR_REGISTER || command == PR_REGISTER_AND_IGNORE || own == model->holder)
+		return 0;
+	if (command == PR_COMMANDS || command == PR_REPLACE_LOST)
+		return 1;
+	return own < 0 || ((command == PR_RESERVE || command == PR_REGISTER_AND_MOVE) &&
+			   !pr_type_is_shared(model->type));
+}
+
 int pr_model_access(const struct pr_model *model, int nexus, const uint8_t *cdb)
 {
 	enum pr_model_class class = pr_model_class(cdb);
 	int registered = pr_model_registration_of(model, nexus) >= 0;
 
-	if (class == PR_CLASS_ALWAYS || class == PR_CLASS_RESERVES || model->holder < 0 ||
-	    pr_model_holds(model, nexus))
+	if (model->holder < 0)
+		return 1;
+	if (class == PR_CLASS_RESERVES)
+		return !model->limits.actions_are_reserved ||
+		       !action_is_kept_out(model, nexus, cdb);
+	if (model->limits.access_by_direction)
+		return pr_model_holds(model, nexus) || access_by_direction(model, cdb, registered);
+	if (class == PR_CLASS_ALWAYS || pr_model_holds(model, nexus))
 		return 1;
 	if (model->limits.access_is_loose && class_loose(cdb, &class))
 		return 1;

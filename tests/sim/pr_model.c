@@ -10,10 +10,12 @@
 #include "base/bigendian.h"
 
 enum {
+	KEY_NOT_READY = 0x2,
 	KEY_HARDWARE = 0x4,
 	KEY_ILLEGAL_REQUEST = 0x5,
 	KEY_UNIT_ATTENTION = 0x6,
 
+	NO_COMMUNICATION = 0x0800,
 	INVALID_LENGTH = 0x1a00,
 	INVALID_COMMAND = 0x2000,
 	INVALID_FIELD = 0x2400,
@@ -57,6 +59,28 @@ void pr_model_limits_tgt(struct pr_model_limits *limits)
 		.released_is_inverted = 1,
 		.move_is_broken = 1,
 		.access_is_loose = 1,
+	};
+}
+
+void pr_model_limits_lio(struct pr_model_limits *limits)
+{
+	*limits = (struct pr_model_limits){
+		.no_replace = 1,
+		.attention_first = 1,
+		.attentions_forgotten = 1,
+		.strangers_find_no_unit = 1,
+		.actions_are_reserved = 1,
+		.type_goes_first = 1,
+		.release_ignores_key = 1,
+		.release_type_conflicts = 1,
+		.changes_count_oddly = 1,
+		.others_keep_key = 1,
+		.all_ports_stay = 1,
+		.move_list_goes_first = 1,
+		.first_holder_is_special = 1,
+		.persistence_by_all = 1,
+		.access_by_direction = 1,
+		.says_compatible = 1,
 	};
 }
 
@@ -138,13 +162,15 @@ static void attention_add(struct pr_model *model, struct pr_model_nexus *nexus, 
 		nexus->attentions[nexus->attentions_count++] = code;
 }
 
-static uint16_t attention_take(struct pr_model_nexus *nexus)
+static uint16_t attention_take(const struct pr_model *model, struct pr_model_nexus *nexus)
 {
 	uint16_t code = nexus->attentions[0];
 
 	nexus->attentions_count--;
 	memmove(nexus->attentions, nexus->attentions + 1,
 		nexus->attentions_count * sizeof nexus->attentions[0]);
+	if (model->limits.attentions_forgotten)
+		nexus->attentions_count = 0;
 	return code;
 }
 
@@ -272,6 +298,15 @@ static void conflict(struct pr_model_answer *answer)
 	answer->status = PR_STATUS_RESERVATION_CONFLICT;
 }
 
+/* A nexus that is not registered, or not with this key, asks for what only registrants may. */
+static void stranger(const struct pr_model *model, int own, struct pr_model_answer *answer)
+{
+	if (own == NOBODY && model->limits.strangers_find_no_unit && model->holder == NOBODY)
+		answer_sense(answer, KEY_NOT_READY, NO_COMMUNICATION);
+	else
+		conflict(answer);
+}
+
 /* ---- PERSISTENT RESERVE IN ---- */
 
 static size_t full_status(const struct pr_model *model, uint8_t *data, size_t room)
@@ -301,6 +336,8 @@ static size_t capabilities(const struct pr_model *model, uint8_t *data, size_t r
 		.all_target_ports = !model->limits.no_ports,
 		.persists = !model->limits.no_aptpl,
 		.persistence_active = model->persists,
+		.handles_reserve = model->limits.says_compatible,
+		.allow_commands = model->limits.says_compatible,
 		.has_types = 1,
 		.types = 1 << PR_TYPE_WRITE_EXCLUSIVE | 1 << PR_TYPE_EXCLUSIVE_ACCESS |
 			 1 << PR_TYPE_WRITE_EXCLUSIVE_RO | 1 << PR_TYPE_EXCLUSIVE_ACCESS_RO |
@@ -416,9 +453,10 @@ static int others_register(struct pr_model *model, const struct pr_out *out, uin
 			       !registration_belongs(&model->registrations[r], &asked))
 				r++;
 			*added += r == model->registrations_count;
-			if (commit && r < model->registrations_count)
-				model->registrations[r].key = out->service_key;
-			else if (commit)
+			if (commit && r < model->registrations_count) {
+				if (!model->limits.others_keep_key)
+					model->registrations[r].key = out->service_key;
+			} else if (commit)
 				registration_add(model, &found[f], out->all_target_ports ? 0 : port,
 						 out->service_key);
 		}
@@ -448,8 +486,15 @@ static int model_register(struct pr_model *model, int nexus, const struct pr_out
 		refuse(model, answer, INVALID_PARAMETER);
 		return 0;
 	}
+	if (own != NOBODY && model->registrations[own].port == 0 && !out->all_target_ports &&
+	    model->limits.all_ports_stay) {
+		refuse(model, answer, INVALID_FIELD);
+		return 0;
+	}
 	if (own != NOBODY && out->service_key == 0) {
 		unregister(model, nexus, own);
+		if (model->limits.persistence_by_all)
+			model->persists = out->aptpl;
 	} else if (own != NOBODY) {
 		model->registrations[own].key = out->service_key;
 	} else if (out->service_key != 0) {
@@ -464,10 +509,19 @@ static int model_register(struct pr_model *model, int nexus, const struct pr_out
 		registration_add(model, &asker->initiator, out->all_target_ports ? 0 : asker->port,
 				 out->service_key);
 		others_register(model, out, asker->port, 1, &others);
+		if (model->limits.changes_count_oddly)
+			model->generation += (uint32_t)others;
 	}
 	if (out->service_key != 0)
 		model->persists = out->aptpl;
-	return 1;
+	return out->service_key != 0 || !model->limits.changes_count_oddly;
+}
+
+static int move_list_is_right(const struct pr_model *model, int nexus, const struct pr_out *out)
+{
+	return out->service_key != 0 && out->relative_port != 0 &&
+	       out->relative_port <= model->ports &&
+	       !initiator_named(&out->initiators[0], &model->nexuses[nexus].initiator);
 }
 
 /* 5.7.8, table 50. */
@@ -483,6 +537,15 @@ static int model_move(struct pr_model *model, int nexus, const struct pr_out *ou
 	}
 	if (own != NOBODY && model->limits.move_is_broken && !pr_model_holds(model, nexus))
 		return 0;
+	if (model->limits.move_list_goes_first &&
+	    (own == NOBODY || model->registrations[own].key != out->key)) {
+		stranger(model, own, answer);
+		return 0;
+	}
+	if (model->limits.move_list_goes_first && !move_list_is_right(model, nexus, out)) {
+		refuse(model, answer, INVALID_PARAMETER);
+		return 0;
+	}
 	if (model->holder == NOBODY) {
 		refuse(model, answer, INVALID_FIELD);
 		return 0;
@@ -492,8 +555,7 @@ static int model_move(struct pr_model *model, int nexus, const struct pr_out *ou
 		conflict(answer);
 		return 0;
 	}
-	if (out->service_key == 0 || out->relative_port == 0 || out->relative_port > model->ports ||
-	    initiator_named(&out->initiators[0], &model->nexuses[nexus].initiator)) {
+	if (!move_list_is_right(model, nexus, out)) {
 		refuse(model, answer, INVALID_PARAMETER);
 		return 0;
 	}
@@ -513,8 +575,9 @@ static int model_move(struct pr_model *model, int nexus, const struct pr_out *ou
 	if (to == NOBODY) {
 		to = (int)model->registrations_count;
 		registration_add(model, &asked.initiator, asked.port, out->service_key);
+	} else {
+		model->registrations[to].key = out->service_key;
 	}
-	model->registrations[to].key = out->service_key;
 	model->holder = to;
 	model->persists = out->aptpl;
 	if (out->unregister)
@@ -529,14 +592,16 @@ static int model_reserve(struct pr_model *model, int nexus, const struct pr_out 
 {
 	int own = pr_model_registration_of(model, nexus);
 
-	if (out->scope != 0 || !pr_type_is_known(out->type)) {
+	if (!pr_type_is_known(out->type) || (out->scope != 0 && !model->limits.type_goes_first)) {
 		refuse(model, answer, INVALID_FIELD);
-	} else if (own == NOBODY ||
-		   (!model->limits.reserve_ignores_key &&
-		    model->registrations[own].key != out->key) ||
-		   (model->holder != NOBODY &&
-		    (!pr_model_holds(model, nexus) || model->type != out->type))) {
-		conflict(answer); /* 5.7.9 */
+	} else if (own == NOBODY || (!model->limits.reserve_ignores_key &&
+				     model->registrations[own].key != out->key)) {
+		stranger(model, own, answer); /* 5.7.9 */
+	} else if (out->scope != 0) {
+		refuse(model, answer, INVALID_PARAMETER);
+	} else if (model->holder != NOBODY &&
+		   (!pr_model_holds(model, nexus) || model->type != out->type)) {
+		conflict(answer);
 	} else if (model->holder == NOBODY) {
 		model->holder = own;
 		model->type = out->type;
@@ -553,7 +618,7 @@ static int model_release(struct pr_model *model, int nexus, const struct pr_out 
 
 	if (own == NOBODY ||
 	    (!model->limits.release_ignores_key && model->registrations[own].key != out->key)) {
-		conflict(answer);
+		stranger(model, own, answer);
 		return 0;
 	}
 	if (!pr_model_holds(model, nexus))
@@ -563,7 +628,10 @@ static int model_release(struct pr_model *model, int nexus, const struct pr_out 
 		return 0;
 	}
 	if (out->scope != 0 || out->type != type) {
-		refuse(model, answer, INVALID_RELEASE);
+		if (model->limits.release_type_conflicts)
+			conflict(answer);
+		else
+			refuse(model, answer, INVALID_RELEASE);
 		return 0;
 	}
 	model->holder = NOBODY;
@@ -584,10 +652,12 @@ static int model_clear(struct pr_model *model, int nexus, const struct pr_out *o
 	int own = pr_model_registration_of(model, nexus);
 
 	if (own == NOBODY || model->registrations[own].key != out->key) {
-		conflict(answer);
+		stranger(model, own, answer);
 		return 0;
 	}
 	registrants_tell(model, nexus, PREEMPTED_RESERVATIONS);
+	if (model->limits.persistence_by_all)
+		model->persists = 0;
 	model->registrations_count = 0;
 	model->holder = NOBODY;
 	model->type = PR_TYPE_NONE;
@@ -658,8 +728,16 @@ static int model_preempt(struct pr_model *model, int nexus, const struct pr_out 
 	int all = model->holder != NOBODY && pr_type_is_all_registrants(model->type);
 	int of_holder;
 
+	if (model->limits.type_goes_first && !pr_type_is_known(out->type)) {
+		refuse(model, answer, INVALID_FIELD);
+		return 0;
+	}
 	if (own == NOBODY || model->registrations[own].key != out->key) {
 		conflict(answer);
+		return 0;
+	}
+	if (out->scope != 0 && model->limits.type_goes_first) {
+		refuse(model, answer, INVALID_PARAMETER);
 		return 0;
 	}
 	if (out->service_key == 0 && !all) {
@@ -673,18 +751,23 @@ static int model_preempt(struct pr_model *model, int nexus, const struct pr_out 
 		conflict(answer);
 		return 0;
 	}
-	of_holder = all ? out->service_key == 0
-			: model->holder != NOBODY &&
-				    model->registrations[model->holder].key == out->service_key;
+	of_holder = all && !model->limits.first_holder_is_special ? out->service_key == 0
+		    : all && out->service_key == 0
+			    ? 1
+			    : model->holder != NOBODY &&
+				      model->registrations[model->holder].key == out->service_key;
 	if (of_holder && (out->scope != 0 || !pr_type_is_known(out->type))) {
 		refuse(model, answer, INVALID_FIELD);
 		return 0;
 	}
 	if (of_holder)
-		reservation_preempt(model, nexus, out->service_key, all, out->type, answer);
+		reservation_preempt(model, nexus, out->service_key, all && out->service_key == 0,
+				    out->type, answer);
 	else
 		registrations_preempt(model, nexus, out->service_key, 0,
-				      model->limits.preempt_keeps_self, answer);
+				      model->limits.preempt_keeps_self ||
+					      (all && model->limits.first_holder_is_special),
+				      answer);
 	if (out->command == PR_PREEMPT_AND_ABORT)
 		commands_abort(model, answer);
 	else
@@ -792,7 +875,7 @@ void pr_model_command(struct pr_model *model, int nexus, const uint8_t *cdb, con
 	answer->sense_bytes = answer->bytes = 0;
 	answer->aborted = 0;
 	if (attention_due(asker, cdb) && (allowed || model->limits.attention_first)) {
-		answer_sense(answer, KEY_UNIT_ATTENTION, attention_take(asker));
+		answer_sense(answer, KEY_UNIT_ATTENTION, attention_take(model, asker));
 	} else if (!allowed) {
 		conflict(answer);
 	} else if (cdb[0] == PR_IN_OPCODE || cdb[0] == PR_OUT_OPCODE) {
@@ -800,7 +883,7 @@ void pr_model_command(struct pr_model *model, int nexus, const uint8_t *cdb, con
 	} else if (model->is_lost && pr_model_class(cdb) != PR_CLASS_ALWAYS) {
 		answer_sense(answer, KEY_HARDWARE, INFORMATION_LOST);
 	} else if (cdb[0] == OP_REQUEST_SENSE && asker->attentions_count > 0) {
-		uint16_t code = attention_take(asker);
+		uint16_t code = attention_take(model, asker);
 
 		answer->bytes = pr_sense_out(KEY_UNIT_ATTENTION, (uint8_t)(code >> 8),
 					     (uint8_t)code, 0, answer->data);

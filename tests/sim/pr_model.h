@@ -56,10 +56,32 @@ struct pr_model_limits {
 			       the holder it loses the type of the reservation, and of a registrant
 			       without any reservation it kills tgtd (a null pointer) */
 	int access_is_loose; /* see pr_model_access() */
+	/* LIO of Linux 6.1; see pr_model_limits_lio(). */
+	int attentions_forgotten;   /* with the first unit attention told, the others are gone */
+	int strangers_find_no_unit; /* RESERVE, RELEASE, CLEAR, REGISTER AND MOVE of a nexus that is
+				      not registered, without a reservation: NOT READY 08/00
+				      where a conflict is due */
+	int actions_are_reserved;   /* who asks is looked at before what he asks */
+	int type_goes_first;	    /* RESERVE and PREEMPT look at TYPE before all else, also where
+				      it is to be ignored; SCOPE after the key, as 26/00 */
+	int release_type_conflicts; /* RESERVATION CONFLICT where 26/04 is due */
+	int changes_count_oddly;    /* PRGENERATION stays when a registration goes by REGISTER, or
+				      none is made; SPEC_I_PT counts every registration */
+	int others_keep_key;	    /* SPEC_I_PT leaves the key of a port that is registered */
+	int all_ports_stay; /* REGISTER on an ALL_TG_PT registration without that bit: 24/00 */
+	int move_list_goes_first;    /* REGISTER AND MOVE: key and list before the reservation */
+	int first_holder_is_special; /* All Registrants: PREEMPT with the key of the first holder
+				      makes a new reservation, with a new type */
+	int persistence_by_all;	 /* APTPL of a REGISTER that unregisters counts, CLEAR ends it */
+	int access_by_direction; /* see pr_model_access() */
+	int says_compatible;	 /* REPORT CAPABILITIES: CRH, ALLOW COMMANDS 001b */
 };
 
 /* tgt 1.0.85 as packaged by Debian 12. */
 void pr_model_limits_tgt(struct pr_model_limits *limits);
+
+/* LIO of Linux 6.1. */
+void pr_model_limits_lio(struct pr_model_limits *limits);
 
 struct pr_model_nexus {
 	struct pr_initiator initiator;

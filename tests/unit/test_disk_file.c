@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -448,6 +450,130 @@ static void test_block_device_vanishes(void **state)
 	close(loop);
 }
 
+/* ---- opening without waiting ---- */
+
+struct opened {
+	int calls;
+	struct disk *disk;
+	struct err err;
+};
+
+static void opened(struct disk *disk, const struct err *err, void *context)
+{
+	struct opened *told = context;
+
+	told->calls++;
+	told->disk = disk;
+	if (err)
+		told->err = *err;
+}
+
+static void nobody(struct disk *disk, const struct disk_answer *answer, void *context)
+{
+	(void)disk;
+	(void)answer;
+	(void)context;
+}
+
+static struct disk_opening *opening_start(struct disk_world *world, const char *url,
+					  int64_t timeout_ms, struct opened *told)
+{
+	const struct disk_options options = { .open_timeout_ms = timeout_ms };
+	struct disk_opening *opening = NULL;
+	struct err err = { 0 };
+
+	memset(told, 0, sizeof *told);
+	world_init(world);
+	if (disk_open_start(&world->loop, url, &options, opened, nobody, told, &opening, &err))
+		fail_msg("not begun: %s", err.text);
+	assert_int_equal(told->calls, 0);
+	return opening;
+}
+
+static void opening_await(struct disk_world *world, const struct opened *told)
+{
+	while (!told->calls)
+		uv_run(&world->loop, UV_RUN_ONCE);
+}
+
+static void test_open_without_waiting(void **state)
+{
+	struct disk_world world;
+	struct opened told;
+
+	(void)state;
+	make_file("late", FILE_BYTES);
+	opening_start(&world, path, 10000, &told);
+	opening_await(&world, &told);
+	assert_non_null(told.disk);
+	assert_int_equal(disk_facts(told.disk)->sectors, FILE_BYTES / 512);
+	disk_close(told.disk);
+	world_end(&world);
+	assert_int_equal(told.calls, 1);
+
+	opening_start(&world, "/no/such/file", 10000, &told);
+	opening_await(&world, &told);
+	assert_null(told.disk);
+	assert_non_null(strstr(told.err.text, "/no/such/file"));
+	world_end(&world);
+	assert_int_equal(told.calls, 1);
+}
+
+static void test_open_given_up(void **state)
+{
+	struct disk_world world;
+	struct opened told;
+
+	(void)state;
+	make_file("given-up", FILE_BYTES);
+	disk_open_cancel(opening_start(&world, path, 10000, &told));
+	world_end(&world);
+	assert_int_equal(told.calls, 0);
+}
+
+/* A target that takes the connection and says nothing. */
+static void test_open_that_hangs(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct disk_world world;
+	struct opened told;
+	char url[96];
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	snprintf(url, sizeof url, "iscsi://127.0.0.1:%u/iqn.2026-11.test:none/1",
+		 ntohs(address.sin_port));
+	opening_start(&world, url, 200, &told);
+	opening_await(&world, &told);
+	assert_null(told.disk);
+	assert_int_not_equal(told.err.rc, 0);
+	world_end(&world);
+	assert_int_equal(told.calls, 1);
+	close(fd);
+}
+
+static void test_open_what_is_no_url(void **state)
+{
+	const struct disk_options options = { .open_timeout_ms = 1000 };
+	struct disk_world world;
+	struct disk_opening *opening;
+	struct opened told = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	world_init(&world);
+	assert_int_equal(disk_open_start(&world.loop, "disk", &options, opened, nobody, &told,
+					 &opening, &err),
+			 RC_CONFIG);
+	world_end(&world);
+	assert_int_equal(told.calls, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +591,10 @@ int main(void)
 		cmocka_unit_test(test_block_device),
 		cmocka_unit_test(test_block_device_read_only),
 		cmocka_unit_test(test_block_device_vanishes),
+		cmocka_unit_test(test_open_without_waiting),
+		cmocka_unit_test(test_open_given_up),
+		cmocka_unit_test(test_open_that_hangs),
+		cmocka_unit_test(test_open_what_is_no_url),
 	};
 	int rc;
 

@@ -17,6 +17,7 @@
 
 #include "base/crc32c.h"
 #include "diskhb/arbiter_wire.h"
+#include "diskhb/doctor_wire.h"
 #include "diskhb/slot_wire.h"
 #include "diskhb/super_wire.h"
 #include "tests/unit/disk_golden.h"
@@ -26,7 +27,8 @@
 enum {
 	NODE = 3,
 	CLAIM_AT = 17 * 4096 + 2 * 512,
-	ARBITER_AT = 17 * 4096 + 8192 + 2 * 1024,
+	ARBITER_AT = 17 * 4096 + 8192 + 2 * 512,
+	DOCTOR_AT = 100 * 4096 + 2 * 4096, /* wherever it is, it says so */
 };
 
 static const struct record_head head = { .node = NODE,
@@ -44,8 +46,8 @@ union any_record {
 	struct message_record message;
 	struct words_record words;
 	struct claim_record claim;
-	struct paxos_record paxos;
-	struct decided_record decided;
+	struct arbiter_record arbiter;
+	struct doctor_record doctor;
 };
 
 /* ---- each record, as the golden bytes have it ---- */
@@ -69,7 +71,9 @@ static void super_set(union any_record *r)
 					  .sector_bytes = 512,
 					  .claim_window_ms = 500,
 					  .created_s = 1700000000,
-					  .created_by = "node1.example" };
+					  .created_by = "node1.example",
+					  .arbiter = SUPER_ARBITER_PR,
+					  .locks_max = 64 };
 	for (uint8_t i = 0; i < 16; i++)
 		r->super.disk_uuid[i] = i;
 }
@@ -87,6 +91,8 @@ static void super_4k_set(union any_record *r)
 	r->super.nodes_max = 64;
 	r->super.sector_bytes = 4096;
 	r->super.claim_window_ms = 60000;
+	r->super.arbiter = SUPER_ARBITER_PAXOS;
+	r->super.locks_max = 1000;
 }
 
 static void heartbeat_set(union any_record *r)
@@ -139,20 +145,29 @@ static void claim_set(union any_record *r)
 	set_ids(r->claim.machine, r->claim.boot, r->claim.name);
 }
 
-static void paxos_set(union any_record *r)
+static void arbiter_set(union any_record *r)
 {
-	r->paxos = (struct paxos_record){
-		.head = head, .epoch = 9, .mbal = 35, .bal = 19, .value_bytes = 3
-	};
-	memcpy(r->paxos.value, "yes", 3);
+	r->arbiter = (struct arbiter_record){ .head = head,
+					      .epoch = 9,
+					      .mbal = 35,
+					      .bal = 19,
+					      .proposer = 5,
+					      .value_bytes = 3,
+					      .decided_epoch = 8,
+					      .decided_ballot = 67,
+					      .winner = 3,
+					      .decided_bytes = 2 };
+	memcpy(r->arbiter.value, "yes", 3);
+	memcpy(r->arbiter.decided, "no", 2);
 }
 
-static void decided_set(union any_record *r)
+static void doctor_set(union any_record *r)
 {
-	r->decided = (struct decided_record){
-		.head = head, .epoch = 9, .ballot = 19, .winner = 3, .value_bytes = 3
-	};
-	memcpy(r->decided.value, "yes", 3);
+	uint8_t boot[MACHINE_ID_BYTES];
+
+	r->doctor = (struct doctor_record){ .head = head, .wall_s = 1700000003 };
+	r->doctor.head.incarnation = 0;
+	set_ids(r->doctor.machine, boot, r->doctor.name);
 }
 
 /* ---- each codec under one signature ---- */
@@ -161,12 +176,13 @@ static const struct record_want want = { .node = NODE, .cluster = CLUSTER };
 static const struct record_want want_claim = { .node = NODE,
 					       .cluster = CLUSTER,
 					       .offset = CLAIM_AT };
-static const struct record_want want_paxos = { .node = NODE,
-					       .cluster = CLUSTER,
-					       .offset = ARBITER_AT + ARBITER_PAXOS_AT };
-static const struct record_want want_decided = { .node = NODE,
+static const struct record_want want_arbiter = { .node = NODE,
 						 .cluster = CLUSTER,
-						 .offset = ARBITER_AT + ARBITER_DECIDED_AT };
+						 .offset = ARBITER_AT };
+
+static const struct record_want want_doctor = { .node = NODE,
+						.cluster = CLUSTER,
+						.offset = DOCTOR_AT };
 
 static enum record_verdict get_super(const uint8_t *block, union any_record *r)
 {
@@ -205,14 +221,14 @@ static enum record_verdict get_claim(const uint8_t *block, union any_record *r)
 	return claim_in(block, &want_claim, &r->claim);
 }
 
-static enum record_verdict get_paxos(const uint8_t *block, union any_record *r)
+static enum record_verdict get_arbiter(const uint8_t *block, union any_record *r)
 {
-	return paxos_in(block, &want_paxos, &r->paxos);
+	return arbiter_in(block, &want_arbiter, &r->arbiter);
 }
 
-static enum record_verdict get_decided(const uint8_t *block, union any_record *r)
+static enum record_verdict get_doctor(const uint8_t *block, union any_record *r)
 {
-	return decided_in(block, &want_decided, &r->decided);
+	return doctor_in(block, &want_doctor, &r->doctor);
 }
 
 static void put_super(uint8_t *block, const union any_record *r)
@@ -250,14 +266,14 @@ static void put_claim(uint8_t *block, const union any_record *r)
 	claim_out(block, &r->claim, CLAIM_AT);
 }
 
-static void put_paxos(uint8_t *block, const union any_record *r)
+static void put_arbiter(uint8_t *block, const union any_record *r)
 {
-	paxos_out(block, &r->paxos, ARBITER_AT + ARBITER_PAXOS_AT);
+	arbiter_out(block, &r->arbiter, ARBITER_AT);
 }
 
-static void put_decided(uint8_t *block, const union any_record *r)
+static void put_doctor(uint8_t *block, const union any_record *r)
 {
-	decided_out(block, &r->decided, ARBITER_AT + ARBITER_DECIDED_AT);
+	doctor_out(block, &r->doctor, DOCTOR_AT);
 }
 
 static const struct kind {
@@ -275,8 +291,8 @@ static const struct kind {
 	{ "Message", golden_message, message_set, put_message, get_message },
 	{ "Last words", golden_words, words_set, put_words, get_words },
 	{ "Claim", golden_claim, claim_set, put_claim, get_claim },
-	{ "Paxos block", golden_paxos, paxos_set, put_paxos, get_paxos },
-	{ "Decided value", golden_decided, decided_set, put_decided, get_decided },
+	{ "Arbiter", golden_arbiter, arbiter_set, put_arbiter, get_arbiter },
+	{ "Doctor", golden_doctor, doctor_set, put_doctor, get_doctor },
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -423,7 +439,7 @@ static void values_that_cannot_be_are_refused(void **state)
 		{ get_super, golden_superblock, 229, 0 },    /* claims_at */
 		{ get_heartbeat, golden_heartbeat, 140, 0 }, /* state */
 		{ get_heartbeat, golden_heartbeat, 140, 5 },
-		{ get_heartbeat, golden_heartbeat, 141, 2 },	/* flags */
+		{ get_heartbeat, golden_heartbeat, 141, 4 },	/* flags */
 		{ get_heartbeat, golden_heartbeat, 147, 0xff }, /* interval */
 		{ get_heartbeat, golden_heartbeat, 155, 0xff }, /* lease */
 		{ get_heartbeat, golden_heartbeat, 76, ' ' },	/* name */
@@ -439,14 +455,26 @@ static void values_that_cannot_be_are_refused(void **state)
 		{ get_words, golden_words, 52, 20 },	/* NUL in it */
 		{ get_words, golden_words, 74, 'x' },	/* no newline at its end */
 		{ get_claim, golden_claim, 76, 0 },
-		{ get_paxos, golden_paxos, 44, 0 },	/* epoch */
-		{ get_paxos, golden_paxos, 52, 18 },	/* mbal < bal */
-		{ get_paxos, golden_paxos, 60, 0 },	/* value without ballot */
-		{ get_paxos, golden_paxos, 69, 2 },	/* length */
-		{ get_paxos, golden_paxos, 68, 2 },	/* value goes on */
-		{ get_decided, golden_decided, 60, 0 }, /* winner */
-		{ get_decided, golden_decided, 60, 65 },
-		{ get_decided, golden_decided, 63, 2 },
+		{ get_super, golden_superblock, 237, 1 },  /* arbiter_at */
+		{ get_super, golden_superblock, 260, 1 },  /* locks_at */
+		{ get_super, golden_superblock, 268, 1 },  /* sequence_bytes */
+		{ get_super, golden_superblock, 272, 65 }, /* fits no longer to the places */
+		{ get_super, golden_superblock, 273, 5 },  /* locks_max */
+		{ get_super, golden_superblock, 274, 0 },  /* arbiter */
+		{ get_super, golden_superblock, 274, 3 },
+		{ get_arbiter, golden_arbiter, 44, 0 },	 /* epoch, with a ballot */
+		{ get_arbiter, golden_arbiter, 52, 18 }, /* mbal < bal */
+		{ get_arbiter, golden_arbiter, 60, 0 },	 /* value without ballot */
+		{ get_arbiter, golden_arbiter, 68, 0 },	 /* decision without epoch */
+		{ get_arbiter, golden_arbiter, 84, 0 },	 /* proposer */
+		{ get_arbiter, golden_arbiter, 84, 65 },
+		{ get_arbiter, golden_arbiter, 86, 0 }, /* winner */
+		{ get_arbiter, golden_arbiter, 86, 65 },
+		{ get_arbiter, golden_arbiter, 89, 2 }, /* length */
+		{ get_arbiter, golden_arbiter, 88, 2 }, /* value goes on */
+		{ get_arbiter, golden_arbiter, 91, 2 },
+		{ get_arbiter, golden_arbiter, 90, 1 },
+		{ get_doctor, golden_doctor, 60, ' ' }, /* name */
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -595,14 +623,19 @@ static const struct field {
 	FIELD(7, claim_record, boot, 0xff),
 	FIELD(7, claim_record, name, 'z'),
 	FIELD(7, claim_record, wall_s, 0xff),
-	FIELD(8, paxos_record, epoch, 0xff),
-	FIELD(8, paxos_record, mbal, 0xff),
-	FIELD(8, paxos_record, bal, 0x12),
-	FIELD(8, paxos_record, value, 'z'),
-	FIELD(9, decided_record, epoch, 0xff),
-	FIELD(9, decided_record, ballot, 0xff),
-	FIELD(9, decided_record, winner, 2),
-	FIELD(9, decided_record, value, 'z'),
+	FIELD(8, arbiter_record, epoch, 0xff),
+	FIELD(8, arbiter_record, mbal, 0xff),
+	FIELD(8, arbiter_record, bal, 0x12),
+	FIELD(8, arbiter_record, decided_epoch, 0xff),
+	FIELD(8, arbiter_record, decided_ballot, 0xff),
+	FIELD(8, arbiter_record, proposer, 1),
+	FIELD(8, arbiter_record, winner, 1),
+	FIELD(8, arbiter_record, value, 'z'),
+	FIELD(8, arbiter_record, decided, 'z'),
+	FIELD(0, super_record, arbiter, SUPER_ARBITER_PAXOS),
+	FIELD(9, doctor_record, machine, 0xff),
+	FIELD(9, doctor_record, name, 'z'),
+	FIELD(9, doctor_record, wall_s, 0xff),
 };
 
 /* Where two records differ, their checksums aside. */
@@ -688,7 +721,7 @@ static void derived_fields_are_where_the_document_says(void **state)
 	(void)state;
 	super_4k_set(&record);
 	put_super(block, &record);
-	assert_int_equal(disk_layout_set(&layout, 4096, 64), 0);
+	assert_int_equal(disk_layout_set(&layout, 4096, 64, 1000), 0);
 #define DERIVED(heading, name, value)                                                              \
 	do {                                                                                       \
 		assert_int_equal(number_at(block, row_find(heading, name)), (value));              \
@@ -703,18 +736,20 @@ static void derived_fields_are_where_the_document_says(void **state)
 	DERIVED("Superblock", "claims_at", layout.claims_at);
 	DERIVED("Superblock", "arbiter_at", layout.arbiter_at);
 	DERIVED("Superblock", "end", layout.end);
+	DERIVED("Superblock", "doctor_at", layout.doctor_at);
+	DERIVED("Superblock", "locks_at", layout.locks_at);
+	DERIVED("Superblock", "sequence_bytes", layout.sequence_bytes);
+	DERIVED("Superblock", "locks_max", 1000);
 	message_set(&record);
 	put_message(block, &record);
 	DERIVED("Message", "bytes", 5);
 	words_set(&record);
 	put_words(block, &record);
 	DERIVED("Last words", "bytes", 19);
-	paxos_set(&record);
-	put_paxos(block, &record);
-	DERIVED("Paxos block", "value_bytes", 3);
-	decided_set(&record);
-	put_decided(block, &record);
-	DERIVED("Decided value", "value_bytes", 3);
+	arbiter_set(&record);
+	put_arbiter(block, &record);
+	DERIVED("Arbiter", "value_bytes", 3);
+	DERIVED("Arbiter", "decided_bytes", 2);
 #undef DERIVED
 	for (size_t i = 0; i < rows_count; i++)
 		if (!rows[i].met)
@@ -724,14 +759,23 @@ static void derived_fields_are_where_the_document_says(void **state)
 
 static void document_has_the_magics_and_limits(void **state)
 {
-	static const char *const phrases[] = { "`HFsb`",	  "`HFhb`",
-					       "`HFob`",	  "`HFak`",
-					       "`HFms`",	  "`HFlw`",
-					       "`HFcl`",	  "`HFpx`",
-					       "`HFdv`",	  "2 to 64, 16 by default",
-					       "50 to 60000",	  "| 512 | `HFob`",
-					       "| 1024 | `HFak`", "| 1536 | `HFms`",
-					       "| 2048 | `HFlw`", "Version 1." };
+	static const char *const phrases[] = { "`HFsb`",
+					       "`HFhb`",
+					       "`HFob`",
+					       "`HFak`",
+					       "`HFms`",
+					       "`HFlw`",
+					       "`HFcl`",
+					       "`HFar`",
+					       "`HFdr`",
+					       "2 to 64, 16 by default",
+					       "up to 1024, 64 by default",
+					       "50 to 60000",
+					       "| 512 | `HFob`",
+					       "| 1024 | `HFak`",
+					       "| 1536 | `HFms`",
+					       "| 2048 | `HFlw`",
+					       "Version 1." };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
@@ -739,6 +783,8 @@ static void document_has_the_magics_and_limits(void **state)
 	assert_int_equal(NODES_MIN, 2);
 	assert_int_equal(NODES_MAX, 64);
 	assert_int_equal(NODES_DEFAULT, 16);
+	assert_int_equal(LOCKS_DEFAULT, 64);
+	assert_int_equal(LOCKS_MAX, 1024);
 	assert_int_equal(CLAIM_WINDOW_MIN_MS, 50);
 	assert_int_equal(CLAIM_WINDOW_MAX_MS, 60000);
 	assert_int_equal(SLOT_OUTBOX_AT, 512);
@@ -751,40 +797,50 @@ static void document_has_the_magics_and_limits(void **state)
 
 /* ---- layout ---- */
 
+/* Mark `bytes` from `from` on as written by node n; nobody else may have done so. */
+static void writes(uint8_t *writer, const struct disk_layout *layout, uint64_t from, uint64_t bytes,
+		   uint16_t n)
+{
+	uint32_t sector = layout->sector_bytes;
+
+	assert_int_equal(from % sector, 0);
+	assert_int_equal(bytes % sector, 0);
+	assert_true(from >= SUPER_BYTES && from + bytes <= layout->end);
+	for (uint64_t at = from / sector; at < (from + bytes) / sector; at++) {
+		assert_int_equal(writer[at], 0);
+		writer[at] = (uint8_t)n;
+	}
+}
+
 static void no_sector_has_two_writers(void **state)
 {
 	static const uint32_t sectors[] = { 512, 4096 };
+	static uint8_t writer[1 << 13];
 
 	(void)state;
 	for (size_t s = 0; s < 2; s++)
 		for (uint32_t nodes = NODES_MIN; nodes <= NODES_MAX; nodes++) {
+			uint16_t locks = (uint16_t)(nodes % 5 * 6);
 			struct disk_layout layout;
-			static uint8_t writer[1 << 11];
-			uint32_t sector = sectors[s];
 
 			memset(writer, 0, sizeof writer);
-			assert_int_equal(disk_layout_set(&layout, sector, nodes), 0);
-			assert_true(layout.end / sector <= sizeof writer);
+			assert_int_equal(disk_layout_set(&layout, sectors[s], nodes, locks), 0);
+			assert_true(layout.end / sectors[s] <= sizeof writer);
 			assert_true(layout.arbiter_at <= 516 * 1024);
 			assert_true(layout.claims_at <= 260 * 1024);
-			assert_true(layout.end - layout.arbiter_at <= 256 * 1024);
+			assert_true(layout.sequence_bytes <= 256 * 1024);
 			for (uint16_t n = 1; n <= layout.nodes_max; n++) {
-				const uint64_t from[] = { disk_layout_slot_at(n),
-							  disk_layout_claim_at(&layout, n),
-							  disk_layout_arbiter_at(&layout, n) };
-				const uint64_t bytes[] = { SLOT_BYTES, layout.claim_bytes,
-							   layout.arbiter_bytes };
-
-				for (size_t a = 0; a < 3; a++) {
-					assert_int_equal(from[a] % sector, 0);
-					assert_true(from[a] + bytes[a] <= layout.end);
-					for (uint64_t at = from[a] / sector;
-					     at < (from[a] + bytes[a]) / sector; at++) {
-						assert_true(at >= SUPER_BYTES / sector);
-						assert_int_equal(writer[at], 0);
-						writer[at] = (uint8_t)n;
-					}
-				}
+				writes(writer, &layout, disk_layout_slot_at(n), SLOT_BYTES, n);
+				writes(writer, &layout, disk_layout_claim_at(&layout, n),
+				       layout.claim_bytes, n);
+				writes(writer, &layout, disk_layout_arbiter_at(&layout, n),
+				       layout.arbiter_bytes, n);
+				for (uint16_t lock = 0; lock < locks; lock++)
+					writes(writer, &layout,
+					       disk_layout_lock_at(&layout, lock, n),
+					       layout.arbiter_bytes, n);
+				writes(writer, &layout, disk_layout_doctor_at(&layout, n),
+				       SLOT_BYTES, n);
 			}
 		}
 }
@@ -794,10 +850,11 @@ static void odd_layouts_are_refused(void **state)
 	struct disk_layout layout;
 
 	(void)state;
-	assert_int_equal(disk_layout_set(&layout, 1024, 16), -1);
-	assert_int_equal(disk_layout_set(&layout, 0, 16), -1);
-	assert_int_equal(disk_layout_set(&layout, 512, 1), -1);
-	assert_int_equal(disk_layout_set(&layout, 512, 65), -1);
+	assert_int_equal(disk_layout_set(&layout, 1024, 16, 64), -1);
+	assert_int_equal(disk_layout_set(&layout, 0, 16, 64), -1);
+	assert_int_equal(disk_layout_set(&layout, 512, 1, 64), -1);
+	assert_int_equal(disk_layout_set(&layout, 512, 65, 64), -1);
+	assert_int_equal(disk_layout_set(&layout, 512, 16, 1025), -1);
 }
 
 int main(void)
