@@ -132,6 +132,7 @@ $(eval $(call library,meatware,fence-agents/meatware/requests,host base,))
 $(eval $(call library,snmpdev,fence-agents/snmp,base,))
 $(eval $(call library,diskhb,diskhb,disk host base,libuv))
 $(eval $(call library,lockd,lockd,diskhb disk watch host base,jansson libuv))
+$(eval $(call library,lockdclient,lockd/client,host base,jansson))
 $(eval $(call library,watch,watchdog/client,,))
 
 # The SDK as the outside sees it (see below): one archive that needs no other.
@@ -141,7 +142,7 @@ $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI 
 $(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
 $(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
-$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockd diskhb disk host base,jansson libuv blkid))
+$(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockdclient lockd diskhb disk host base,jansson libuv blkid))
 
 AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
 
@@ -216,6 +217,16 @@ $(B)/bin/watchdogd $(B)/tests/watchdogd: $(WATCHDOGD_INPUTS) $(B)/.sources
 
 $(B)/bin/watchdogd: private WATCHDOGD_FORM := $(if $(filter plain,$(VARIANT)),-static-pie,-pie)
 $(B)/tests/watchdogd: private WATCHDOGD_FORM := -pie
+
+# ---- lockd ---------------------------------------------------------------------------------------
+
+LOCKD_LIBRARIES := lockd diskhb disk watch host base
+OBJECTS += $(B)/obj/lockd/lockd.o
+
+$(B)/bin/lockd: $(B)/obj/lockd/lockd.o $(call archives_of,$(LOCKD_LIBRARIES)) $(B)/.sources
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(call link,$(call with_packages,$(LOCKD_LIBRARIES)))
 
 # ---- objects and archives ------------------------------------------------------------------------
 
@@ -316,7 +327,7 @@ deps:
 	@tests/deps.sh $(DEPS)
 
 all: $(patsubst %,$(B)/bin/%,$(ALL_PROGRAMS) $(AGENT_LINKS)) $(SDK_STATIC) $(SDK_SHARED) \
-	$(WATCHDOG_STATIC) $(WATCHDOG_SHARED) $(B)/bin/watchdogd $(AGENT_PAGES)
+	$(WATCHDOG_STATIC) $(WATCHDOG_SHARED) $(B)/bin/watchdogd $(B)/bin/lockd $(AGENT_PAGES)
 
 run-demo: all
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/demo/demo.sh
@@ -365,6 +376,7 @@ run-fuzz:
 PC_FILE := $(B)/holdfast-agent.pc
 WATCHDOG_PC_FILE := $(B)/holdfast-watchdog.pc
 UNIT_FILE := $(B)/watchdogd.service
+LOCKD_UNIT_FILE := $(B)/lockd.service
 COMPLETION := cli/completion.bash
 INSTALL := install -D
 
@@ -372,17 +384,18 @@ $(PC_FILE): fence-agents/sdk/holdfast-agent.pc.in FORCE
 $(WATCHDOG_PC_FILE): watchdog/client/holdfast-watchdog.pc.in FORCE
 
 $(UNIT_FILE): watchdog/watchdogd.service.in FORCE
+$(LOCKD_UNIT_FILE): lockd/lockd.service.in FORCE
 
-$(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE):
+$(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE) $(LOCKD_UNIT_FILE):
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 INSTALLED_PAGES = $(AGENT_PAGES) $(WRITTEN_PAGES)
 
-install: all $(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE)
-	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%) $(B)/bin/watchdogd
-	$(INSTALL) -m 644 -t $(DESTDIR)$(UNITDIR) $(UNIT_FILE)
+install: all $(PC_FILE) $(WATCHDOG_PC_FILE) $(UNIT_FILE) $(LOCKD_UNIT_FILE)
+	$(INSTALL) -t $(DESTDIR)$(SBINDIR) $(AGENTS:%=$(B)/bin/%) $(B)/bin/watchdogd $(B)/bin/lockd
+	$(INSTALL) -m 644 -t $(DESTDIR)$(UNITDIR) $(UNIT_FILE) $(LOCKD_UNIT_FILE)
 	$(foreach l,$(AGENT_LINKS),ln -sf fence_pdu $(DESTDIR)$(SBINDIR)/$l &&) :
 	$(INSTALL) -m 644 -t $(DESTDIR)$(DATADIR)/holdfast/devices $(DEVICES)
 	$(INSTALL) -t $(DESTDIR)$(BINDIR) $(filter-out $(AGENTS:%=$(B)/bin/%),$(ALL_PROGRAMS:%=$(B)/bin/%))

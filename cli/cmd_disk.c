@@ -34,6 +34,17 @@ const struct command disk_commands[] = {
 		  "--node.",
 	  .options = OPTION_RX | OPTION_TX | OPTION_NODE | OPTION_TIMEOUT | OPTIONS_OUTPUT,
 	  .run = disk_test_command },
+	{ .name = "doctor",
+	  .args = "URL...",
+	  .summary = "can a cluster rest on these disks? identity, speed, reservations, all nodes",
+	  .details = "Nothing of a cluster that runs is disturbed. Writes are measured in a place "
+		     "that "
+		     "only this\nnode's doctor writes; --node tells which node this is, where "
+		     "lockd and "
+		     "slots do not.",
+	  .options = OPTION_NODE | OPTION_TIMEOUT | OPTIONS_OUTPUT,
+	  .exits = "0 fit (or doubtful), 1 something is unfit, 2 wrong use",
+	  .run = disk_doctor_command },
 	{ .name = "lastwords",
 	  .args = "URL...",
 	  .summary = "the latest events of each node: why did it die?",

@@ -22,6 +22,7 @@
 #include "cli/cmd_agent.h"
 #include "cli/cmd_device.h"
 #include "cli/cmd_disk.h"
+#include "cli/cmd_lock.h"
 #include "cli/cmd_pr.h"
 #include "cli/cmd_watchdog.h"
 #include "cli/command.h"
@@ -48,6 +49,10 @@ static const struct command root_commands[] = {
 	  .args = "SUBCOMMAND",
 	  .summary = "shared disks: prepare them, see who is alive on them, and why a node died",
 	  .subcommands = disk_commands },
+	{ .name = "lock",
+	  .args = "SUBCOMMAND",
+	  .summary = "the cluster lock, and named locks under which commands run",
+	  .subcommands = lock_commands },
 	{ .name = "pr",
 	  .args = "SUBCOMMAND",
 	  .summary = "SCSI-3 persistent reservations of a shared disk: look, take, throw off",
@@ -220,12 +225,13 @@ static int descriptors_fill(void)
 	return stdout_there;
 }
 
-static void secrets_protect(void)
+static void secrets_protect(struct cli *cli)
 {
 	const struct rlimit none = { 0, 0 };
 
-	/* Neither can fail for a process about itself; without them we are no worse off. */
+	/* None can fail for a process about itself; without them we are no worse off. */
 	prctl(PR_SET_DUMPABLE, 0);
+	getrlimit(RLIMIT_CORE, &cli->core_limit);
 	setrlimit(RLIMIT_CORE, &none);
 }
 
@@ -256,7 +262,7 @@ int main(int argc, char **argv)
 	int stdout_there = descriptors_fill();
 	int status;
 
-	secrets_protect();
+	secrets_protect(&cli);
 	/* A reader that goes away is an error of write(), found by stdout_close(). Children get
 	 * the default back from whoever starts them. */
 	signal(SIGPIPE, SIG_IGN);
@@ -267,5 +273,10 @@ int main(int argc, char **argv)
 		status = 2;
 	else if (status == CLI_EXIT_USAGE && cli.command->two_means_off)
 		status = 1;
+	else if (status == CLI_EXIT_USAGE && cli.command->usage_exit)
+		status = cli.command->usage_exit;
+	/* What a command did with stdout is its own affair. */
+	if (status == CLI_EXIT_COMMAND)
+		return cli.exit_status;
 	return stdout_close(&cli, status, stdout_there);
 }

@@ -103,12 +103,12 @@ check_agent() {
 }
 
 @test "every file is where it belongs" {
-	for file in sbin/fence_ipmi sbin/fence_testing bin/holdfast \
+	for file in sbin/fence_ipmi sbin/fence_testing sbin/lockd bin/holdfast \
 		lib/libholdfast-agent.a lib/libholdfast-agent.so lib/libholdfast-agent.so.0 \
 		lib/pkgconfig/holdfast-agent.pc \
 		lib/libholdfast-watchdog.a lib/libholdfast-watchdog.so \
 		lib/libholdfast-watchdog.so.0 lib/pkgconfig/holdfast-watchdog.pc \
-		include/holdfast/watchdog.h share/man/man8/watchdogd.8 \
+		include/holdfast/watchdog.h share/man/man8/watchdogd.8 share/man/man8/lockd.8 \
 		share/man/man8/holdfast-watchdog.8 share/man/man3/libholdfast-watchdog.3 \
 		include/holdfast/agent.h include/holdfast/base/rc.h include/holdfast/base/power.h \
 		share/man/man8/fence_ipmi.8 share/man/man8/fence_testing.8 \
