@@ -139,10 +139,14 @@ $(eval $(call library,watch,watchdog/client,,))
 PACKAGES_holdfast-agent := jansson
 
 $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI OpenIPMIposix OpenIPMIutils))
+$(eval $(call program,fence_lun,fence-agents/lun,holdfast-agent disk host base,))
 $(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
 $(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
 $(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockdclient lockd diskhb disk host base,jansson libuv blkid))
+
+# Of lockd it takes the reservations alone.
+$(B)/bin/fence_lun: $(patsubst %,$(B)/obj/lockd/pr_%.o,cdb_wire client_io core core_jobs sense_wire)
 
 AGENTS := $(filter fence_%,$(ALL_PROGRAMS))
 

@@ -64,6 +64,7 @@ enum fence_class {
 	FENCE_CLASS_FABRIC,	/* cuts storage or network, not power */
 	FENCE_CLASS_MANUAL,	/* a human */
 	FENCE_CLASS_TESTING,	/* no real device */
+	FENCE_CLASS_PILL,	/* asks the node to reset itself, and relies on its watchdog */
 };
 
 enum fence_opt_type {
@@ -217,6 +218,12 @@ void fence_warn(struct fence_ctx *ctx, const char *fmt, ...) __attribute__((form
 
 /* A line for --verbose and debug_file; never pass a secret. */
 void fence_debug(struct fence_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Say how one part of the device stands to a plug, where there are several parts: a logical unit, a
+ * path. For the JSON result ("parts") and --verbose; what was said of the same plug and part before
+ * is replaced. */
+void fence_part(struct fence_ctx *ctx, const char *plug, const char *part, enum power_state state,
+		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* The author's own pointer, NULL at first; kept over close and open. */
 void fence_set_data(struct fence_ctx *ctx, void *data);

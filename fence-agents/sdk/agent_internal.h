@@ -70,6 +70,12 @@ struct agent_plug_report {
 	enum power_state before, state;
 };
 
+/* What an agent said of a part of its device, see fence_part(). */
+struct agent_part_report {
+	char *plug, *part, *text;
+	enum power_state state;
+};
+
 struct fence_ctx {
 	const struct fence_agent *agent;
 	const char *name;
@@ -96,6 +102,8 @@ struct fence_ctx {
 	/* Plugs acted upon, or listed. */
 	struct agent_plug_report *plugs;
 	size_t plugs_count, plugs_room;
+	struct agent_part_report *parts;
+	size_t parts_count, parts_room;
 
 	/* Result. */
 	enum power_state state;
@@ -154,6 +162,7 @@ int agent_power_run(struct fence_ctx *ctx, enum power_op op);
 struct agent_plug_report *agent_plug_add(struct fence_ctx *ctx, const char *plug, const char *alias,
 					 enum power_state state);
 void agent_plugs_clear(struct fence_ctx *ctx);
+void agent_parts_clear(struct fence_ctx *ctx);
 int agent_exit_status(const struct fence_ctx *ctx, int rc);
 /* The caller frees the line; NULL when out of memory. Both end with a newline. */
 char *agent_error_line(const struct fence_ctx *ctx);

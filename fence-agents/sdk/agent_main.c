@@ -189,6 +189,7 @@ int fence_agent_main(const struct fence_agent *agent, int argc, char **argv)
 	if (ctx->debug_file)
 		fclose(ctx->debug_file);
 	agent_plugs_clear(ctx);
+	agent_parts_clear(ctx);
 	agent_options_free(ctx);
 	free(ctx->nodename);
 	free(ctx);

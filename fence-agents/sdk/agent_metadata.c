@@ -169,6 +169,8 @@ const char *agent_class_word(enum fence_class device_class)
 		return "fabric";
 	case FENCE_CLASS_MANUAL:
 		return "manual";
+	case FENCE_CLASS_PILL:
+		return "pill";
 	case FENCE_CLASS_TESTING:
 		break;
 	}

@@ -179,6 +179,78 @@ void agent_plugs_clear(struct fence_ctx *ctx)
 	ctx->plugs_count = ctx->plugs_room = 0;
 }
 
+/* ---- parts ---- */
+
+static char *text_copy(struct fence_ctx *ctx, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+	char *copy = memcpy(fence_alloc(ctx, bytes), text, bytes);
+
+	text_tame(copy);
+	return copy;
+}
+
+static struct agent_part_report *part_find(struct fence_ctx *ctx, const char *plug,
+					   const char *part)
+{
+	for (size_t i = 0; i < ctx->parts_count; i++)
+		if (strcmp(ctx->parts[i].plug, plug) == 0 && strcmp(ctx->parts[i].part, part) == 0)
+			return &ctx->parts[i];
+	return NULL;
+}
+
+static struct agent_part_report *part_add(struct fence_ctx *ctx, const char *plug, const char *part)
+{
+	struct agent_part_report *report;
+
+	if (ctx->parts_count == ctx->parts_room) {
+		size_t room = ctx->parts_room ? ctx->parts_room * 2 : 16;
+		struct agent_part_report *more = fence_alloc(ctx, room * sizeof *more);
+
+		if (ctx->parts_count)
+			memcpy(more, ctx->parts, ctx->parts_count * sizeof *more);
+		free(ctx->parts);
+		ctx->parts = more;
+		ctx->parts_room = room;
+	}
+	report = &ctx->parts[ctx->parts_count++];
+	report->plug = text_copy(ctx, plug);
+	report->part = text_copy(ctx, part);
+	return report;
+}
+
+void fence_part(struct fence_ctx *ctx, const char *plug, const char *part, enum power_state state,
+		const char *fmt, ...)
+{
+	struct agent_part_report *report = part_find(ctx, plug, part);
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (!report)
+		report = part_add(ctx, plug, part);
+	if (!report->text || strcmp(report->text, text) != 0 || report->state != state)
+		fence_debug(ctx, "%s%s%s: %s: %s", plug, *plug ? " on " : "", part,
+			    power_word(state), text);
+	free(report->text);
+	report->text = text_copy(ctx, text);
+	report->state = state;
+}
+
+void agent_parts_clear(struct fence_ctx *ctx)
+{
+	for (size_t i = 0; i < ctx->parts_count; i++) {
+		free(ctx->parts[i].plug);
+		free(ctx->parts[i].part);
+		free(ctx->parts[i].text);
+	}
+	free(ctx->parts);
+	ctx->parts = NULL;
+	ctx->parts_count = ctx->parts_room = 0;
+}
+
 /* ---- exit status ---- */
 
 /* The fence agent API: 0 done, 1 not; status 0 on, 2 off; a reboot whose off is proven is 0. */
@@ -234,6 +306,23 @@ static json_t *json_plugs(const struct fence_ctx *ctx)
 	return plugs;
 }
 
+static json_t *json_parts(const struct fence_ctx *ctx)
+{
+	json_t *parts = json_array();
+
+	for (size_t i = 0; i < ctx->parts_count; i++) {
+		const struct agent_part_report *report = &ctx->parts[i];
+		json_t *part = json_object();
+
+		json_object_set_new(part, "plug", json_text(report->plug));
+		json_object_set_new(part, "part", json_text(report->part));
+		json_object_set_new(part, "state", json_string(power_word(report->state)));
+		json_object_set_new(part, "text", json_text(report->text));
+		json_array_append_new(parts, part);
+	}
+	return parts;
+}
+
 char *agent_json_line(const struct fence_ctx *ctx, int exit_status)
 {
 	mono_t ended = mono_is_never(ctx->ended) ? clock_now() : ctx->ended;
@@ -256,6 +345,8 @@ char *agent_json_line(const struct fence_ctx *ctx, int exit_status)
 	json_object_set_new(result, "message", json_text(failed ? ctx->err.text : ""));
 	json_object_set_new(result, "next", json_text(failed ? ctx->err.next : ""));
 	json_object_set_new(result, "plugs", json_plugs(ctx));
+	if (ctx->parts_count)
+		json_object_set_new(result, "parts", json_parts(ctx));
 	json_object_set_new(result, "elapsed_ms", json_integer(mono_diff_ms(ctx->started, ended)));
 	text = json_dumps(result, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(result);
