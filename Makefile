@@ -142,6 +142,7 @@ $(eval $(call program,fence_ipmi,fence-agents/ipmi,holdfast-agent base,OpenIPMI 
 $(eval $(call program,fence_lun,fence-agents/lun,holdfast-agent disk host base,))
 $(eval $(call program,fence_meatware,fence-agents/meatware,holdfast-agent meatware host base,))
 $(eval $(call program,fence_pdu,fence-agents/pdu,holdfast-agent snmpdev host base,netsnmp))
+$(eval $(call program,fence_pill,fence-agents/pill,holdfast-agent lockdclient host base,))
 $(eval $(call program,fence_testing,fence-agents/testing,holdfast-agent host base,))
 $(eval $(call program,holdfast,cli,kit fencer snmpdev meatware watch lockdclient lockd diskhb disk host base,jansson libuv blkid))
 
