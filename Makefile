@@ -340,7 +340,7 @@ run-demo: all
 run-check: all $(TEST_PROGRAMS) $(B)/tests/watchdogd
 	@CC='$(CC)' tests/run $(B) $(LAYERING) $(UNIT_TESTS) $(SUITES)
 
-run-bench: all $(B)/tests/snmp_device $(B)/tests/beat
+run-bench: all $(B)/tests/snmp_device $(B)/tests/beat $(B)/tests/scsi_round
 	@HOLDFAST_BIN=$(abspath $(B)/bin) tests/bench/run
 
 # LAB='PATTERN...' chooses cases, see tests/lab/run.
