@@ -512,7 +512,8 @@ static void process_harden(void)
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	error = place_write("/proc/self/oom_score_adj", 0, "-1000");
 	if (error)
-		log_line("oom_score_adj: %s; the kernel may kill it for memory: run as root",
+		log_line("oom_score_adj: %s; the kernel may kill it for memory: run it with "
+			 "CAP_SYS_RESOURCE",
 			 strerror(error));
 }
 

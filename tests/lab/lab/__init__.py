@@ -27,10 +27,12 @@ Lab (the argument of a case)
     lab.network(name)               a Network (switch with cables that can be cut)
     lab.lun(size_mib=16)            a Lun of a tgtd of our own; guests that get it see /dev/sdX with
                                     reservations; needs root (or user namespaces)
+    with lab.target_stopped():      our tgtd stands still and answers nothing
     lab.lun_of(guest, iqn, number=0, port=3260, initiator=None)  a Lun that a guest offers by iSCSI
                                     (LIO: iscsi_target_mod); it needs forwards=[port]. Another
                                     initiator is another I_T nexus, also in one and the same guest
-    lab.disk(size_mib=16)           a plain shared Disk, a file on the host; guests see /dev/vdX
+    lab.disk(size_mib=16, sector_bytes=512)  a plain shared Disk, a file on the host; guests see
+                                    /dev/vdX
     lab.bmc(guest)                  a Bmc: ipmi_sim whose chassis control starts and kills guest
     lab.note(text)                  a line in the timeline
     lab.check(truth, claim)         the claim in the timeline, or CaseFailed
@@ -53,7 +55,8 @@ Guest
                      but the fence agents: further ones of ours, of build/tests or of the
                      host, with their libraries: "fence_ipmi", "ipmitool", "strace", "sbd"
         kernel_args  added to the command line; the last panic= wins (default -1: reboot at once)
-        disks        Luns and Disks, in the order in which the guest finds them
+        disks        Luns and Disks. Disks become vda, vdb ... and Luns sg0, sg1 ... in this order;
+                     which sdX a Lun becomes says /sys/class/scsi_generic/sgN/device/block
         networks     {network: "10.0.0.1/24"}: eth0, eth1 ... in this order
         host_network a further interface on which 10.0.2.2 is the host's 127.0.0.1 (for BMCs)
         forwards     TCP ports of the guest that the host reaches at a.forwarded(port) of 127.0.0.1;
@@ -67,6 +70,8 @@ Guest
 
     a.run(command, within=30, check=True)  a shell command: Result(status, out, lines, seconds).
                                     check: status 0, or CaseFailed. stdout and stderr are one.
+    a.run_quietly(command, within=30)  the same for questions asked again and again: not in the
+                                    timeline, and any status is fine
     a.start(command, name=None)     a Job in the background, its lines stamped when they arrive and
                                     kept in NAME.log as they come, so that they survive a reset.
                                     With "exec prog" job.pid is prog's own.
@@ -105,6 +110,8 @@ Guest
     a.power_button()                ACPI power button
     a.power_cut() / a.power_on()    pull the plug (SIGKILL to qemu) and put it back
     a.qmp(command, **arguments)     any QMP command, its return value
+    a.hang(slot=0) / a.unhang(slot=0)  the disk of that place in `disks` (no Lun) answers nothing
+                                    any more, until it does again; other guests' paths to it do
     a.events                        all QMP events: Event(time, name, data)
     a.wait_event(name, within=30, after=0)  the Event
 

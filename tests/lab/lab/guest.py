@@ -100,6 +100,11 @@ class Guest:
         self._said(f"$ {command}")
         return self._run(command, within, check)
 
+    def run_quietly(self, command: str, within: float = 30) -> Result:
+        """The same for questions asked again and again: not in the timeline, any status."""
+        self.wait_up()
+        return self._run(command, within, check=False)
+
     def start(self, command: str, name: str | None = None) -> Job:
         """Run a shell command in the background."""
         self.wait_up()
@@ -247,6 +252,21 @@ class Guest:
         if not self._qmp:
             raise CaseFailed(f"{self.name} is off: no QMP {command}")
         return self._qmp.command(command, **arguments)
+
+    def hang(self, slot: int = 0) -> None:
+        """A disk that takes what it is given and does not answer."""
+        self.timeline("case", f"disk {slot} hangs")
+        self._throttle(slot, 1)
+
+    def unhang(self, slot: int = 0) -> None:
+        """It answers again."""
+        self.timeline("case", f"disk {slot} answers again")
+        self._throttle(slot, 0)
+
+    def _throttle(self, slot: int, bps: int) -> None:
+        # At a byte a second the next request is done in an hour.
+        self.qmp("block_set_io_throttle", device=f"disk{slot}", bps=bps, bps_rd=0, bps_wr=0,
+                 iops=0, iops_rd=0, iops_wr=0)
 
     def forwarded(self, port: int) -> int:
         """The port of 127.0.0.1 on the host at which a TCP port of the guest is reached."""

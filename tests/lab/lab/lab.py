@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a case works with; lab/__init__.py describes the interface."""
 
+import contextlib
 import pathlib
 import shutil
 import signal
@@ -63,15 +64,26 @@ class Lab:
         """A new LUN."""
         return self._tgtd.add(size_mib)
 
+    @contextlib.contextmanager
+    def target_stopped(self):
+        """tgtd stands still meanwhile, and answers nothing."""
+        self.note("the target stops (SIGSTOP)")
+        self._tgtd.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.note("the target goes on (SIGCONT)")
+            self._tgtd.process.send_signal(signal.SIGCONT)
+
     def lun_of(self, guest: Guest, iqn: str, number: int = 0, port: int = 3260,
                initiator: str | None = None) -> Lun:
         """A LUN of a target that runs in a guest."""
         return Lun(None, iqn, f"127.0.0.1:{guest.forwarded(port)}", number, initiator)
 
-    def disk(self, size_mib: int = 16) -> Disk:
+    def disk(self, size_mib: int = 16, sector_bytes: int = 512) -> Disk:
         """A new plain disk."""
         self._disks += 1
-        return Disk(make_file(self.folder / f"disk{self._disks}.img", size_mib))
+        return Disk(make_file(self.folder / f"disk{self._disks}.img", size_mib), sector_bytes)
 
     def bmc(self, guest: Guest) -> Bmc:
         """A BMC for a guest."""

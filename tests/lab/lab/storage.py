@@ -25,6 +25,7 @@ IQN = "iqn.2026-01.lab.holdfast"
 class Disk:
     """A file of the host that guests share as a virtio disk."""
     path: pathlib.Path
+    sector_bytes: int = 512
 
 
 @dataclass
@@ -120,7 +121,9 @@ def disk_arguments(disk: Disk | Lun, slot: int, guest: str) -> list[str]:
                 "-device", f"scsi-block,drive={name},bus=scsi.0,scsi-id={slot},share-rw=on"]
     return ["-drive", f"file={disk.path},if=none,id={name},format=raw,cache=writethrough,"
                       "file.locking=off",
-            "-device", f"virtio-blk-pci,drive={name},share-rw=on"]
+            "-device", f"virtio-blk-pci,drive={name},share-rw=on,"
+                       f"logical_block_size={disk.sector_bytes},"
+                       f"physical_block_size={disk.sector_bytes}"]
 
 
 def _free_port() -> int:
