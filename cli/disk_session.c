@@ -12,6 +12,7 @@
 
 #include "diskhb/area.h"
 #include "host/clock.h"
+#include "host/disk/disk_identity.h"
 #include "host/nexus.h"
 
 enum {
@@ -141,19 +142,15 @@ static int disk_begin(struct disk_session *session, size_t d, const char *url, i
 			 &session->disks[d].disk, err);
 }
 
-/* One logical unit by two names would count as two disks. */
+/* One logical unit by two names would count as two disks; two by one name are not to be told apart. */
 static int identities_check(const struct disk_session *session, struct err *err)
 {
-	for (size_t i = 0; i < session->count; i++)
-		for (size_t j = 0; j < i; j++) {
-			struct disk *a = session->disks[j].disk, *b = session->disks[i].disk;
+	struct disk_known known[HB_DISKS_MAX];
 
-			if (strcmp(disk_facts(a)->id, disk_facts(b)->id) == 0)
-				return err_set(err, RC_CONFIG, "name each disk once",
-					       "%s and %s are the same disk (%s)", disk_name(a),
-					       disk_name(b), disk_facts(a)->id);
-		}
-	return 0;
+	for (size_t i = 0; i < session->count; i++)
+		known[i] = (struct disk_known){ disk_name(session->disks[i].disk),
+						disk_facts(session->disks[i].disk) };
+	return disk_identities_check(known, session->count, err);
 }
 
 int session_open(struct disk_session *session, const struct cli *cli, int read_only,

@@ -11,6 +11,7 @@
 
 #include "diskhb/area.h"
 #include "host/clock.h"
+#include "host/disk/disk_identity.h"
 #include "lockd/lockd_heart_io.h"
 
 /* The superblock of a disk that is being opened. */
@@ -68,6 +69,7 @@ static int cluster_judge(struct door *door, const struct hb_area *area, struct e
 	const struct lockd *lockd = door->lockd;
 	const struct hb_area *areas[HB_DISKS_MAX + 1] = { area };
 	const char *names[HB_DISKS_MAX + 1] = { disk_name(door->disk) };
+	struct disk_known known[HB_DISKS_MAX + 1] = { { names[0], disk_facts(door->disk) } };
 	size_t count = 1;
 	int rc;
 
@@ -76,14 +78,14 @@ static int cluster_judge(struct door *door, const struct hb_area *area, struct e
 
 		if (!other->disk)
 			continue;
-		if (strcmp(disk_facts(other->disk)->id, disk_facts(door->disk)->id) == 0)
-			return err_set(err, RC_CONFIG, "name each disk once",
-				       "%s and %s are the same disk (%s)", disk_name(other->disk),
-				       names[0], disk_facts(door->disk)->id);
 		areas[count] = &other->area;
-		names[count++] = disk_name(other->disk);
+		names[count] = disk_name(other->disk);
+		known[count] = (struct disk_known){ names[count], disk_facts(other->disk) };
+		count++;
 	}
-	rc = area_set_check(areas, names, count, 1, err);
+	rc = disk_identities_check(known, count, err);
+	if (rc == 0)
+		rc = area_set_check(areas, names, count, 1, err);
 	if (rc)
 		return rc;
 	if (area->super.disks_count != lockd->options.disks_count)

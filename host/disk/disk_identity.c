@@ -201,8 +201,7 @@ static int pair_check(const struct disk_known *a, const struct disk_known *b, st
 		return 0;
 	case DISKS_SAME_UNIT:
 		return err_set(err, RC_CONFIG, "name each logical unit once",
-			       "%s and %s are one and the same disk (%s)", a->name, b->name,
-			       a->facts->id);
+			       "%s and %s are the same disk (%s)", a->name, b->name, a->facts->id);
 	case DISKS_CONTRADICT:
 		break;
 	}

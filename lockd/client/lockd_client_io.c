@@ -322,15 +322,3 @@ int lockd_client_call(struct lockd_client *client, const char *op, json_t *field
 	}
 	return rc;
 }
-
-int lockd_client_event(struct lockd_client *client, mono_t deadline, json_t **event,
-		       struct err *err)
-{
-	for (;;) {
-		int rc = lockd_client_next(client, deadline, event, err);
-
-		if (rc || json_object_get(*event, "event"))
-			return rc;
-		json_decref(*event);
-	}
-}

@@ -33,10 +33,6 @@ int lockd_client_call(struct lockd_client *client, const char *op, json_t *field
 		      lockd_client_progress *progress, void *context, json_t **answer,
 		      struct err *err);
 
-/* The next event after "subscribe". RC_TIMEOUT when none came: the handle stays good. */
-int lockd_client_event(struct lockd_client *client, mono_t deadline, json_t **event,
-		       struct err *err);
-
 /* The two halves of a call, for callers that do other things meanwhile: send a request and take the
  * next object that comes, whatever it is (compare its "id"). A deadline that has passed takes what
  * has come already; RC_TIMEOUT: nothing whole yet, the handle stays good. */

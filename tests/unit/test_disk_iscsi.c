@@ -416,7 +416,7 @@ static void test_one_lun_two_portals(void **state)
 	assert_int_equal(disk_relation(&known[0], &known[2]), DISKS_SAME_UNIT);
 	assert_int_equal(disk_identities_check(known, 2, &err), 0);
 	assert_int_equal(disk_identities_check(known, 3, &err), RC_CONFIG);
-	assert_non_null(strstr(err.text, "one and the same disk"));
+	assert_non_null(strstr(err.text, "are the same disk"));
 	world_end(&second);
 	world_end(&other);
 	world_end(&world);
